@@ -1,0 +1,1 @@
+"""Flow: one file per stage; each reads, calls once into domain, writes, and attaches metadata."""

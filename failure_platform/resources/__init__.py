@@ -1,0 +1,1 @@
+"""Doors: the only code that touches disk, lake and registry."""

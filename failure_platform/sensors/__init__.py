@@ -1,0 +1,1 @@
+"""Triggers: each reads, takes a pure decision, and emits run requests."""
