@@ -1,0 +1,63 @@
+# Everything a newcomer types. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up test test-slow browser lint types contracts check lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(READY) ## install everything into .venv
+
+# uv installs; when the machine has none, it comes into a folder of its own.
+.tools/bin/uv:
+	$(PYTHON) -m venv .tools
+	.tools/bin/pip install --quiet uv
+
+$(READY): pyproject.toml requirements.lock | $(filter .tools/bin/uv,$(UV))
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	VIRTUAL_ENV=$(VENV) $(UV) pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
+	touch $@
+
+demo: setup ## simulated uploads become a compared, promotable model; the UI stays up until Ctrl-C
+	$(BIN)/failure-platform demo
+
+up: setup ## start the platform on the uploads in ./data/uploads
+	$(BIN)/failure-platform up
+
+test: setup browser ## the tests (under 10 minutes)
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: setup browser ## the longer proofs
+	$(BIN)/python -m pytest -m slow
+
+# The UI tests drive a real Chromium; Debian's package is used where the machine has none.
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
+	  { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && \
+	    apt-get install -y -qq --no-install-recommends chromium fonts-dejavu >/dev/null; } || \
+	  echo "no Chromium found: the browser tests will be skipped; install one to run them"
+
+lint: setup ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## strict types
+	$(BIN)/mypy
+
+contracts: setup ## the layers import in one direction only
+	$(BIN)/lint-imports
+
+check: lint types contracts test ## all that CI runs
+
+lock: ## write requirements.lock anew from pyproject.toml
+	$(UV) pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --all-extras --group dev --quiet pyproject.toml --output-file requirements.lock
+
+clean: ## remove the environment (never your data)
+	rm -rf $(VENV) .tools

@@ -1,0 +1,55 @@
+"""The points of the comparison's plots.
+
+What belongs here: ROC, precision-recall and calibration points of one model, few enough to be stored with the
+comparison. What does not: drawing them (figures).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+Points = tuple[tuple[float, float], ...]
+MOST_POINTS = 200
+CALIBRATION_BINS = 10
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Points of one model on the comparison vehicles; empty where one class is missing.
+
+    Attributes:
+        roc: (share of the good vehicles alarmed, share of the failures alarmed), rising.
+        precision_recall: (recall, precision), recall rising.
+        calibration: (mean probability said, share that failed) of groups of equally many vehicles.
+        calibration_vehicles: vehicles in each of these groups.
+    """
+
+    roc: Points
+    precision_recall: Points
+    calibration: Points
+    calibration_vehicles: tuple[int, ...]
+
+
+def curves_of(y: NDArray[np.int8], p: NDArray[np.float64]) -> Curves:
+    """Return the points for labels and probabilities of shape (vehicles,)."""
+    if len(np.unique(y)) < 2:
+        return Curves((), (), (), ())
+    false_alarms, found, _ = roc_curve(y, p)
+    precision, recall, _ = precision_recall_curve(y, p, drop_intermediate=True)
+    order = np.argsort(p, kind="stable")
+    groups = [group for group in np.array_split(order, CALIBRATION_BINS) if len(group)]
+    calibration = tuple((float(p[group].mean()), float(y[group].mean())) for group in groups)
+    return Curves(
+        roc=_thinned(false_alarms, found),
+        precision_recall=_thinned(recall[::-1], precision[::-1]),
+        calibration=calibration,
+        calibration_vehicles=tuple(len(group) for group in groups),
+    )
+
+
+def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> Points:
+    """Return at most MOST_POINTS points, spread evenly over their positions, the ends included."""
+    kept = np.unique(np.linspace(0, len(x) - 1, min(len(x), MOST_POINTS)).round().astype(int))
+    return tuple((float(a), float(b)) for a, b in zip(x[kept], y[kept], strict=True))

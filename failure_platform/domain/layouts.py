@@ -1,0 +1,176 @@
+"""Where the table is in a file: which separator, which line is the header, which column is which. And refusals.
+
+Belongs here: decisions on the first lines or cells of a file, given as text, and the words in which a file is refused.
+Does not belong here: opening files (`resources`), or judging rows (`judging`).
+"""
+
+import csv
+import difflib
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from failure_platform.domain.contracts import CONTRACTS, Contract
+
+HEADER_WITHIN = 20
+"""How many lines or rows may stand before the header."""
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_LONGEST_QUOTED_NAME = 40
+
+
+class UploadRefusedError(Exception):
+    """A whole file cannot be taken. The message says what, where, why and what to do.
+
+    `resembles` is the share of the required columns that a header named, 1 where the refusal is about something else:
+    among several sheets, one with next to no share is no table at all.
+    """
+
+    def __init__(self, what: str, where: str, why: str, what_to_do: str, resembles: float = 1.0) -> None:
+        """Keep the parts; the message is a sentence of each."""
+        self.what, self.where, self.why, self.what_to_do = what, where, why, what_to_do
+        self.resembles = resembles
+        super().__init__(f"{what} ({where}). {why} {what_to_do}")
+
+
+@dataclass(frozen=True)
+class Header:
+    """A header that was found.
+
+    Args:
+        row: its place among the rows searched, from 0.
+        width: number of columns of the table, extra ones included.
+        positions: contract column to its place in a row, from 0.
+        extra: names of the columns that the contract does not know; ignored.
+        absent: contract columns that the file does not have; none of them is required.
+    """
+
+    row: int
+    width: int
+    positions: dict[str, int]
+    extra: tuple[str, ...]
+    absent: tuple[str, ...]
+
+    def cells(self, row: Sequence[str]) -> dict[str, str]:
+        """Pick the contract's cells out of a row; a row that is too short lacks its last ones."""
+        return {name: row[place] for name, place in self.positions.items() if place < len(row)}
+
+
+def same_name(text: str) -> str:
+    """Return what a header name is compared by: compatibility forms, outer blanks and case do not count."""
+    return unicodedata.normalize("NFKC", text).strip().casefold()
+
+
+def split_line(line: str, separator: str) -> list[str]:
+    """Split one line of a delimited file, quotes respected."""
+    return next(csv.reader([line], delimiter=separator), [])
+
+
+def find_separator(lines: Sequence[str], contract: Contract) -> str:
+    """Return the separator that makes one of the first lines name the most columns of the contract.
+
+    Where none names any, the most frequent separator is returned, so that the refusal can show the columns.
+    """
+
+    def score(separator: str) -> tuple[int, int]:
+        head = lines[:HEADER_WITHIN]
+        named = max((len(_named(split_line(line, separator), contract)) for line in head), default=0)
+        return named, sum(line.count(separator) for line in head)
+
+    return max(SEPARATORS, key=score)
+
+
+def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -> Header:
+    """Find the contract's header among the first rows of a table.
+
+    Args:
+        rows: the first rows, cells as text; at most `HEADER_WITHIN` of them are searched.
+        contract: what the upload should be.
+        where: the place in words, for refusals.
+
+    Raises:
+        UploadRefusedError: no header, a required column missing or named twice, or another kind's header.
+    """
+    searched = rows[:HEADER_WITHIN]
+    best = max(range(len(searched)), key=lambda place: len(_named(searched[place], contract)), default=None)
+    names = searched[best] if best is not None else ()
+    found = _named(names, contract)
+    missing = [column.name for column in contract.columns if column.required and column.name not in found]
+    _refuse_other_kind(searched, contract, where, len(found), complete=not missing)
+    if best is None or not found:
+        raise UploadRefusedError(
+            f"No header of {contract.kind} was found",
+            where,
+            f"None of the first {HEADER_WITHIN} lines names one of its columns.",
+            f"Put a line with the column names above the data: {', '.join(contract.names)}.",
+            resembles=0.0,
+        )
+    where = f"{where}, line {best + 1}"
+    if missing:
+        raise _missing(names, missing, contract, where)
+    twice = sorted(name for name, count in found.items() if count > 1)
+    if twice:
+        raise UploadRefusedError(
+            f"The header names {', '.join(twice)} more than once",
+            where,
+            "Upper and lower case and blanks around a name do not count, so it is not clear which column is meant.",
+            "Keep one of the columns, or rename the others.",
+        )
+    places = {same_name(name): place for place, name in enumerate(names)}
+    known = {same_name(name) for name in contract.names}
+    return Header(
+        row=best,
+        width=len(names),
+        positions={name: places[same_name(name)] for name in contract.names if name in found},
+        extra=tuple(
+            name.strip() or f"column {place + 1}" for place, name in enumerate(names) if same_name(name) not in known
+        ),
+        absent=tuple(name for name in contract.names if name not in found),
+    )
+
+
+def _named(cells: Sequence[str], contract: Contract) -> Counter[str]:
+    """Count how often each column of the contract is named in a row."""
+    by_name = {same_name(name): name for name in contract.names}
+    return Counter(by_name[same_name(cell)] for cell in cells if same_name(cell) in by_name)
+
+
+def _refuse_other_kind(
+    rows: Sequence[Sequence[str]], contract: Contract, where: str, found: int, *, complete: bool
+) -> None:
+    """Refuse a file that names every required column of another kind, and more of its columns than of this one."""
+    for other in CONTRACTS.values():
+        if other.kind == contract.kind:
+            continue
+        required = {column.name for column in other.columns if column.required}
+        for row in rows:
+            named = _named(row, other)
+            if required <= set(named) and (not complete or len(named) > found):
+                raise UploadRefusedError(
+                    f"This looks like a {other.kind} file, not {contract.kind}",
+                    where,
+                    f"Its header names {', '.join(name for name in other.names if name in named)}.",
+                    f"Put it into uploads/{other.kind} instead.",
+                )
+
+
+def _missing(names: Sequence[str], missing: list[str], contract: Contract, where: str) -> UploadRefusedError:
+    known = {same_name(name) for name in contract.names}
+    strangers = {same_name(name): name.strip() for name in names if name.strip() and same_name(name) not in known}
+    guesses = [
+        f"'{strangers[near[0]]}' is meant as {name}"
+        for name in missing
+        if (near := difflib.get_close_matches(same_name(name), strangers, n=1, cutoff=0.6))
+    ]
+    required = [column.name for column in contract.columns if column.required]
+    shown = ", ".join(repr(name.strip()[:_LONGEST_QUOTED_NAME]) for name in names if name.strip())
+    hint = f" Perhaps {' and '.join(guesses)}: then rename it." if guesses else ""
+    return UploadRefusedError(
+        f"The required {'column' if len(missing) == 1 else 'columns'} {', '.join(missing)} of {contract.kind} "
+        f"{'is' if len(missing) == 1 else 'are'} missing",
+        where,
+        f"The header has: {shown}.{hint}",
+        f"A {contract.kind} file needs {', '.join(required)}.",
+        resembles=1 - len(missing) / len(required),
+    )

@@ -1,0 +1,44 @@
+"""What is predicted of each vehicle, and with what it is kept.
+
+What belongs here: the predictions table as a function of vehicles and what a model says. What does not: which model
+(resources.registry) and where the table lies.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from failure_platform.domain.model_version import ModelVersion
+
+PREDICTION_COLUMNS = {
+    "KNR": "vehicle",
+    "predicted_at": "time of its prediction point",
+    "probability": "that it fails within the target's horizon, 0 to 1",
+    "alarm": "probability at or above the version's threshold",
+    "threshold": "the version's threshold, chosen on its training side",
+    "version": "the model version that says so",
+    "trained_on": "the model may have seen this vehicle's outcome: no evidence of its quality",
+    "outcome": "1 failed, 0 did not, empty: not known",
+}
+
+
+def predictions_of(vehicles: pd.DataFrame, probability: NDArray[np.float64], version: ModelVersion) -> pd.DataFrame:
+    """Return one row per vehicle with the columns of PREDICTION_COLUMNS, in the order of `vehicles`.
+
+    Args:
+        vehicles: table as made by domain.wide.
+        probability: what the version says of each, shape (vehicles,).
+        version: its record.
+    """
+    return pd.DataFrame(
+        {
+            "KNR": vehicles["KNR"],
+            "predicted_at": vehicles["predicted_at"],
+            "probability": probability,
+            "alarm": probability >= version.threshold,
+            "threshold": version.threshold,
+            "version": version.version,
+            "trained_on": vehicles["predicted_at"] <= pd.Timestamp(version.trained_until),
+            "outcome": vehicles["label"],
+        }
+    )

@@ -1,0 +1,160 @@
+"""What a comparison allows to say: one of five outcomes, with its reason in plain sentences.
+
+What belongs here: the rules, in their order, on figures and intervals. What does not: how these are measured
+(comparison), and who acts on the verdict (decisions).
+
+The rules protect against two mistakes: calling a model usable that knows nothing, and calling one of two equal models
+better. Each of them happens at most at the level of the intervals, shared among all candidates compared on the same
+vehicles: twenty equal candidates compared naively on one set of vehicles give a "better" one nearly always.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from failure_platform.domain.metrics import LESS_IS_BETTER
+
+Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
+Reference = Literal["production", "base_rate"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome and its reason: one to three sentences with the numbers."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of a comparison; None where it is not defined.
+
+    Attributes:
+        metric: its name.
+        old: the reference's figure: the production model's, or the base rate's when there is none in production.
+        new: the candidate's figure.
+        difference: new minus old.
+        low, high: interval of the difference.
+        new_low, new_high: interval of the candidate's own figure.
+    """
+
+    metric: str
+    old: float | None
+    new: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    new_low: float | None
+    new_high: float | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the rules look at.
+
+    Attributes:
+        vehicles: number of comparison vehicles.
+        failures: how many of them failed.
+        min_failures: fewer than these are not judged.
+        level: of all intervals, 0 to 1, already shared among `uses`.
+        uses: candidates compared on these vehicles so far, this one included.
+        reference: what the rows compare with.
+        rows: by metric, against the reference.
+        base_rate_loss: log loss of the candidate against the base rate.
+    """
+
+    vehicles: int
+    failures: int
+    min_failures: int
+    level: float
+    uses: int
+    reference: Reference
+    rows: Mapping[str, Row]
+    base_rate_loss: Row
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Return the verdict. The first rule that applies decides.
+
+    1. not_judged: fewer failures than `min_failures`, or no interval could be formed.
+    2. no_signal: the interval of the ROC AUC reaches down to 0.5 (ranking by chance), or the log loss is credibly worse
+       than that of the base rate (probabilities that mislead). ROC AUC, because its value for a model that knows
+       nothing is 0.5 exactly, whatever the failure rate.
+    3. better, worse, no_evidence: the interval of the difference in average precision lies above zero, below zero, or
+       holds it. Average precision, because it says how many of the alarmed vehicles fail.
+    """
+    auc, ranking = evidence.rows["roc_auc"], evidence.rows["average_precision"]
+    if evidence.failures < evidence.min_failures:
+        return Verdict("not_judged", _too_few(evidence, auc))
+    if auc.new is None or auc.new_low is None or ranking.low is None or ranking.high is None:
+        return Verdict("not_judged", f"{_counted(evidence)} One class only: nothing can be compared.")
+    if auc.new_low <= 0.5:
+        return Verdict(
+            "no_signal",
+            f"No usable signal: the ROC AUC is {_with_interval(auc.new, auc.new_low, auc.new_high)}, and an interval "
+            f"that reaches down to 0.5 cannot be told from guessing. {_counted(evidence)}{_level(evidence)}",
+        )
+    loss = evidence.base_rate_loss
+    if loss.low is not None and loss.low > 0:
+        return Verdict(
+            "no_signal",
+            f"No usable signal: the log loss is {_figure(loss.new)}, worse than the {_figure(loss.old)} of always "
+            f"saying the base rate (difference {_with_interval(loss.difference, loss.low, loss.high)}): its "
+            f"probabilities mislead. {_counted(evidence)}{_level(evidence)}",
+        )
+    return _against_reference(evidence, ranking, ranking.low, ranking.high)
+
+
+def _against_reference(evidence: Evidence, ranking: Row, low: float, high: float) -> Verdict:
+    reference = "the production model" if evidence.reference == "production" else "the base rate"
+    numbers = (
+        f"average precision {_figure(ranking.new)} against {_figure(ranking.old)} of {reference}, difference "
+        f"{_with_interval(ranking.difference, low, high)}. {_counted(evidence)}{_level(evidence)}"
+    )
+    if low > 0:
+        return Verdict("better", f"Better than {reference}: {numbers}")
+    if high < 0:
+        return Verdict("worse", f"Worse than {reference}: {numbers}")
+    return Verdict("no_evidence", f"No evidence of a difference from {reference}: the interval holds zero; {numbers}")
+
+
+def _too_few(evidence: Evidence, auc: Row) -> str:
+    known = (
+        f"Its ROC AUC of {_figure(auc.new)} has the interval {_span(auc.new_low, auc.new_high)}; from so few failures "
+        "neither can be relied on."
+        if auc.new_low is not None
+        else "No interval can be formed."
+    )
+    return (
+        f"Cannot be judged: {evidence.failures} failures among {evidence.vehicles} comparison vehicles, at least "
+        f"{evidence.min_failures} are needed. {known}{_level(evidence)}"
+    )
+
+
+def _counted(evidence: Evidence) -> str:
+    return f"{evidence.vehicles} vehicles, {evidence.failures} failures."
+
+
+def _level(evidence: Evidence) -> str:
+    shared = f", shared among {evidence.uses} comparisons on these vehicles" if evidence.uses > 1 else ""
+    return f" Intervals: {100 * evidence.level:.4g} %{shared}."
+
+
+def _figure(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}"
+
+
+def _span(low: float | None, high: float | None) -> str:
+    return f"{_figure(low)} to {_figure(high)}"
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
+    return f"{_figure(value)} ({_span(low, high)})"
+
+
+def improved(row: Row) -> bool | None:
+    """Return whether the whole interval of the difference speaks for the candidate; None when it does not say."""
+    if row.low is None or row.high is None or row.low <= 0 <= row.high:
+        return None
+    return (row.high < 0) if row.metric in LESS_IS_BETTER else (row.low > 0)

@@ -1,0 +1,153 @@
+"""The only reader of the environment and of the settings file; hands out frozen values.
+
+What belongs here: every knob of the platform with its safe default, and where things lie inside the home folder.
+What does not: any rule that uses a knob (domain), and any file access but the settings file itself.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from failure_platform.domain.targets import ROAD_TEST, Target
+
+LOOPBACK = ("127.0.0.1", "::1", "localhost")
+ENV_PREFIX = "FAILURE_PLATFORM_"
+SETTINGS_FILE = "settings.toml"
+PERSON_KEY_FILE = "person.key"
+
+
+class TargetSettings(BaseModel):
+    """One target as written in the settings file, `[targets.<name>]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    description: str = ""
+    prediction_point: str = ROAD_TEST.prediction_point
+    halle: tuple[str, ...] = ROAD_TEST.halle
+    failure_groups: tuple[str, ...] | None = None
+    horizon_days: float = Field(ROAD_TEST.horizon / timedelta(days=1), gt=0)
+
+    def target(self, name: str) -> Target:
+        """Return the value the rules work with."""
+        return Target(
+            name=name,
+            prediction_point=self.prediction_point,
+            halle=self.halle,
+            failure_groups=self.failure_groups,
+            horizon=timedelta(days=self.horizon_days),
+            description=self.description or ROAD_TEST.description,
+        )
+
+
+class Settings(BaseSettings):
+    """Every setting, from `<home>/settings.toml` and `FAILURE_PLATFORM_*` (the environment wins)."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    home: Path = Field(Path("data"), description="Folder that holds everything the platform writes.")
+    host: str = Field("127.0.0.1", description="Address the UI listens on. It has no login: keep it local.")
+    port: int = Field(3000, ge=0, le=65535, description="Port of the UI; 0 takes a free one.")
+    policy: Literal["manual", "automatic"] = Field(
+        "manual", description="Who decides: a person (manual), or the verdict (automatic: promotes on `better` only)."
+    )
+    targets: dict[str, TargetSettings] = Field(
+        default_factory=lambda: {ROAD_TEST.name: TargetSettings()}, description="What is predicted, by name."
+    )
+    settle_seconds: float = Field(1.0, ge=0, description="A file is picked up once unchanged for this long.")
+    uploads_per_run: int = Field(500, ge=1, description="Most uploads that one run takes from a backlog.")
+    holdout_share: float = Field(0.25, gt=0, lt=1, description="Newest share of vehicles kept for the comparison.")
+    min_failures_to_train: int = Field(10, ge=2, description="Fewer failures on the training side: no candidate.")
+    min_failures_to_judge: int = Field(30, ge=2, description="Fewer failures in the comparison: verdict `not_judged`.")
+    interval_level: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals on the comparison's page.")
+    bootstrap_samples: int = Field(2000, ge=200, description="Resamples behind each interval.")
+    seed: int = Field(20240101, description="Seed of everything random; recorded with every version.")
+    lake_wait_seconds: float = Field(600, ge=0, description="How long to wait for the lake while another run writes.")
+    lake_memory: str = Field("2GB", description="Memory DuckDB may use before it spills to disk.")
+    lake_threads: int = Field(2, ge=1, description="Threads DuckDB may use.")
+    person_key: SecretStr | None = Field(
+        None, description="Key of the hash that replaces USUARIO; without it `<home>/person.key` is made once and used."
+    )
+    mlflow: bool = Field(False, description="Mirror versions, figures and aliases to an MLflow store in the home.")
+
+    @field_validator("host")
+    @classmethod
+    def _local(cls, host: str) -> str:
+        if host not in LOOPBACK:
+            raise ValueError(
+                f"{host} can be reached from outside and the UI has no login: keep 127.0.0.1 and put a proxy with a "
+                "login before it"
+            )
+        return host
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the one file in the home folder."""
+        asked = init_settings().get("home") or os.environ.get(f"{ENV_PREFIX}HOME") or cls.model_fields["home"].default
+        file = Path(asked) / SETTINGS_FILE
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    @property
+    def root(self) -> Path:
+        """The home folder, absolute."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def uploads_folder(self) -> Path:
+        """Where people drop files, one folder per kind."""
+        return self.root / "uploads"
+
+    @property
+    def archive_folder(self) -> Path:
+        """Originals by content hash; private, since originals name people."""
+        return self.root / "archive"
+
+    @property
+    def staging_folder(self) -> Path:
+        """Text rows of each upload on their way to the lake; can be rebuilt from the archive."""
+        return self.root / "staging"
+
+    @property
+    def lake_file(self) -> Path:
+        """The DuckDB file."""
+        return self.root / "lake" / "lake.duckdb"
+
+    @property
+    def models_folder(self) -> Path:
+        """Immutable model versions."""
+        return self.root / "models"
+
+    @property
+    def reports_folder(self) -> Path:
+        """Pictures of each comparison."""
+        return self.root / "reports"
+
+    @property
+    def mlflow_folder(self) -> Path:
+        """The mirror's store, when it is switched on."""
+        return self.root / "mlflow"
+
+    @property
+    def dagster_folder(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.root / "dagster"
+
+    def target(self, name: str) -> Target:
+        """Return the target of that name.
+
+        Raises:
+            KeyError: no such target; the message lists those there are.
+        """
+        if name not in self.targets:
+            raise KeyError(f"no target '{name}' in the settings; there are: {', '.join(sorted(self.targets))}")
+        return self.targets[name].target(name)

@@ -1,0 +1,44 @@
+"""Shared ground of the tests: a home of one's own, the real data sets, and a small simulated plant."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from failure_platform.settings import Settings
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that no other test touches, also for processes that the test starts."""
+    folder = tmp_path / "home"
+    monkeypatch.setenv("FAILURE_PLATFORM_HOME", str(folder))
+    return folder
+
+
+@pytest.fixture
+def settings(home: Path) -> Settings:
+    """The default settings on that home, without the wait for files to settle."""
+    return Settings(home=home, settle_seconds=0, port=0)
+
+
+@pytest.fixture
+def dagster_instance() -> Iterator[dg.DagsterInstance]:
+    """A real instance with its own storage."""
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+@pytest.fixture
+def real_data() -> Callable[[str], Path]:
+    """Folder of a real data set by name; the test is skipped where the sets are not there."""
+
+    def folder(name: str) -> Path:
+        if not (REAL_DATA / name).is_dir():
+            pytest.skip(f"the real data set {name} does not lie beside the project")
+        return REAL_DATA / name
+
+    return folder

@@ -1,0 +1,117 @@
+"""Contracts: one place names the columns, and what cannot be applied is refused at start."""
+
+import pandas as pd
+import pandera.pandas as pa
+import pytest
+
+from failure_platform.domain.contracts import CONTRACTS, ContractError, contract_of, markdown_table
+from failure_platform.domain.judging import steps
+
+
+def test_every_kind_has_its_natural_key():
+    """Rows are the same by these columns, and by no others."""
+    assert {kind: contract.key for kind, contract in CONTRACTS.items()} == {
+        "resultados": ("KNR", "NAME", "ID", "VALUE_ID", "DATA"),
+        "falhas": ("KNR", "ESTACAO", "HALLE", "FALHA", "DATA"),
+        "status": ("KNR", "STATUS", "DATA"),
+    }
+
+
+def test_key_columns_are_required_in_the_header():
+    """A file without a key column cannot be merged, so its header must have them all."""
+    for contract in CONTRACTS.values():
+        assert {column.name for column in contract.columns if column.key} <= {
+            column.name for column in contract.columns if column.required
+        }
+
+
+def test_only_usuario_is_personal():
+    """The one column that names a person is marked, so that it is hashed."""
+    marked = [
+        (kind, column.name) for kind, contract in CONTRACTS.items() for column in contract.columns if column.personal
+    ]
+    assert marked == [("falhas", "USUARIO")]
+
+
+def test_every_column_says_what_it_means():
+    """Pages and README are made from these words; none may be empty."""
+    for contract in CONTRACTS.values():
+        assert contract.description
+        assert all(column.description and column.domain for column in contract.columns)
+
+
+def test_markdown_table_has_a_line_per_column_with_its_domain():
+    """The README's table says type, need, domain and meaning of each column."""
+    lines = markdown_table(CONTRACTS["resultados"]).splitlines()
+    assert len(lines) == 2 + 8
+    assert lines[5] == (
+        "| STATUS | integer | yes | one of 10, 13; not empty | Verdict: 10 OK, 13 NOK. A redone test is NOK, then OK. |"
+    )
+
+
+def test_a_new_kind_is_one_model():
+    """Types, key and domain of a new kind come from its model alone."""
+
+    class Torque(pa.DataFrameModel):
+        """A tightening."""
+
+        KNR: str = pa.Field(description="Vehicle.", metadata={"key": True, "required": True})
+        NM: float = pa.Field(gt=0, lt=500, nullable=True, description="Torque.", metadata={"unit": "Nm"})
+
+    contract = contract_of("torque", Torque)
+    assert [(c.name, c.type, c.nullable, c.domain, c.unit) for c in contract.columns] == [
+        ("KNR", "text", False, "not empty", None),
+        ("NM", "number", True, "more than 0; less than 500", "Nm"),
+    ]
+    assert [step.name for step in steps(contract, "rows")] == ["trimmed", "typed", "judged"]
+
+
+def test_a_type_that_no_parser_knows_is_refused():
+    """A column of another type would be stored untyped; it is refused with the types there are."""
+
+    class Odd(pa.DataFrameModel):
+        FLAG: bool = pa.Field(metadata={"key": True})
+
+    with pytest.raises(ContractError, match=r"FLAG is declared as bool. Use str"):
+        contract_of("odd", Odd)
+
+
+def test_a_contract_without_key_is_refused():
+    """Without a key no row can be told from another."""
+
+    class Keyless(pa.DataFrameModel):
+        A: str
+
+    with pytest.raises(ContractError, match="'keyless' has no natural key"):
+        contract_of("keyless", Keyless)
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        (pa.Field(str_startswith="A", metadata={"key": True}), "'str_startswith' cannot be applied"),
+        (pa.Field(str_matches=r"^\d+$", metadata={"key": True}), r"spell out sets"),
+        (pa.Field(str_matches=r"^(?=A)B", metadata={"key": True}), r"no look-around"),
+        (pa.Field(isin=["A"], ignore_na=False, metadata={"key": True}), "'isin' cannot be compiled"),
+    ],
+)
+def test_a_check_that_cannot_be_compiled_is_refused_before_any_file(field, words):
+    """A check that would be skipped at volume, or mean something else there, is refused with what to do."""
+
+    class Uncompilable(pa.DataFrameModel):
+        A: str = field
+
+    with pytest.raises(ContractError, match=words):
+        steps(contract_of("uncompilable", Uncompilable), "rows")
+
+
+def test_the_models_take_a_good_frame():
+    """The pandera models themselves accept what the lake holds: contracts are usable on frames too."""
+    frame = pd.DataFrame(
+        {
+            "KNR": ["2023-2056234"],
+            "STATUS": ["M700"],
+            "DATA": pd.array(["2023-05-08 10:00:00"], dtype="datetime64[ns]"),
+        }
+    )
+    CONTRACTS["status"].model.validate(frame)
