@@ -1,0 +1,53 @@
+"""All doors of one home, made from its settings.
+
+What belongs here: which door gets which folder. What does not: anything a door does. Making a platform touches no disk.
+"""
+
+from typing import Any
+
+from failure_platform.resources.duckdb_reader import LakeReader
+from failure_platform.resources.inbox import Inbox, person_key
+from failure_platform.resources.lake import Lake
+from failure_platform.resources.mlflow_mirror import mirror
+from failure_platform.resources.registry import Registry
+from failure_platform.resources.staging import Staging
+from failure_platform.settings import PERSON_KEY_FILE, Settings
+
+
+class Platform:
+    """The doors of one home."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.inbox = Inbox(settings.uploads_folder, settings.archive_folder)
+        self.staging = Staging(settings.staging_folder, self.inbox, settings.lake_threads, settings.lake_memory)
+        self.lake = Lake(
+            settings.lake_file,
+            wait_seconds=settings.lake_wait_seconds,
+            threads=settings.lake_threads,
+            memory_limit=settings.lake_memory,
+        )
+        self.registry = Registry(settings.models_folder, self.lake)
+
+    @property
+    def person_key(self) -> bytes:
+        """The key of the hash that replaces personal data."""
+        given = self.settings.person_key
+        return person_key(
+            self.settings.root / PERSON_KEY_FILE, given.get_secret_value().encode() if given is not None else None
+        )
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """The doors by the names under which assets and sensors ask for them."""
+        return {
+            "platform": self,
+            "inbox": self.inbox,
+            # For assets that a plant adds of its own.
+            "duckdb": LakeReader(database=str(self.settings.lake_file), wait_seconds=self.settings.lake_wait_seconds),
+        }
+
+    def mirror(self) -> None:
+        """Bring the MLflow store up to date, when the mirror is switched on."""
+        if self.settings.mlflow:
+            mirror(self.registry, sorted(self.settings.targets), self.settings.mlflow_folder)

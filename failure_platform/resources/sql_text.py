@@ -1,0 +1,25 @@
+"""Writes names, texts and paths into SQL where DuckDB takes no parameters (COPY, read_csv). Nothing else."""
+
+from pathlib import Path
+
+_GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
+
+
+def name(identifier: str) -> str:
+    """Quote a table or column name."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def names(identifiers: tuple[str, ...], table: str = "") -> str:
+    """Quote several names, parted by commas, each as a column of `table` where one is given."""
+    return ", ".join((f"{table}." if table else "") + name(identifier) for identifier in identifiers)
+
+
+def text(value: str) -> str:
+    """Quote a text."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def file(path: Path) -> str:
+    """Quote the path of one file to read; signs that DuckDB would take for a pattern stand for themselves."""
+    return text(str(path).translate(_GLOB))

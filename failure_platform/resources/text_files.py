@@ -1,0 +1,188 @@
+"""Makes a text upload readable for DuckDB: UTF-8 with one kind of line end, and counted line by line.
+
+Belongs here: encodings, line ends, blank lines and the first lines of a file. Does not belong here: separators and
+headers (`domain.layouts`), rows (`csv_rows`).
+"""
+
+import codecs
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from failure_platform.domain.layouts import HEADER_WITHIN, UploadRefusedError
+
+_CHUNK = 1 << 20
+LONGEST_LINE = 2_000_000
+"""Bytes; DuckDB rejects longer lines, and a file without line ends must not fill the memory."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_BLANK_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a look at every byte of a file found.
+
+    Args:
+        lines: number of line ends, plus one where the last line has none.
+        blank_lines: lines without any character, from 1.
+        blank_in_quotes: those of them that stand within quotes, and so belong to a value if quotes are in order.
+        quotes: number of double quotes.
+        ends_with_newline: whether the last line is complete.
+        valid_utf8: whether all bytes are UTF-8.
+        mixed_line_ends: whether a line ends otherwise than another, or with a carriage return alone.
+    """
+
+    lines: int
+    blank_lines: tuple[int, ...]
+    blank_in_quotes: frozenset[int]
+    quotes: int
+    ends_with_newline: bool
+    valid_utf8: bool
+    mixed_line_ends: bool
+
+
+@dataclass(frozen=True)
+class TextFile:
+    """A text file that DuckDB can read: the original, or its copy in UTF-8.
+
+    Args:
+        path: the file to read.
+        encoding: of the original.
+        head: the first lines, without their ends.
+        scan: what was seen in the file to read.
+    """
+
+    path: Path
+    encoding: str
+    head: tuple[str, ...]
+    scan: Scan
+
+
+def open_text(source: Path, copy: Path) -> TextFile:
+    """Find the encoding and count the lines; write a copy in UTF-8 only where the original cannot be read as it is.
+
+    The encoding is told by a byte order mark, else UTF-8 where every byte fits it, else Windows-1252 (Latin-1 where
+    a byte has no meaning there), else by the zero bytes of UTF-16.
+
+    Raises:
+        UploadRefusedError: the file holds nothing but blanks, or is not text.
+    """
+    with source.open("rb") as raw:
+        start = raw.read(1 << 16)
+    encoding = _declared(start)
+    scan = None if encoding.startswith(("utf-16", "utf-32")) else _scan(source)
+    if scan is not None and not scan.valid_utf8:
+        encoding = _single_byte(source)
+    if scan is None or not scan.valid_utf8 or scan.mixed_line_ends:
+        _transcode(source, copy, encoding)
+        source, scan = copy, _scan(copy)
+    with source.open("rb") as raw:
+        head = [
+            raw.readline(LONGEST_LINE).decode("utf-8-sig" if place == 0 else "utf-8", errors="replace").rstrip("\r\n")
+            for place in range(min(HEADER_WITHIN, scan.lines))
+        ]
+    if not any(line.strip() for line in head) and scan.lines <= HEADER_WITHIN:
+        raise UploadRefusedError(
+            "The file is empty", f"{scan.lines} blank lines", "There is nothing to read.", "Export it again."
+        )
+    return TextFile(source, encoding, tuple(head), scan)
+
+
+def lines_at(path: Path, positions: list[int]) -> list[int]:
+    """Return the lines (from 1) on which the bytes at these ascending positions (from 0) stand."""
+    found: list[int] = []
+    line, done = 1, 0
+    with path.open("rb") as raw:
+        for position in positions:
+            while done < position:
+                chunk = raw.read(min(_CHUNK, position - done))
+                if not chunk:
+                    break
+                line += chunk.count(b"\n")
+                done += len(chunk)
+            found.append(line)
+    return found
+
+
+def _declared(start: bytes) -> str:
+    """Tell the encoding by a byte order mark, or UTF-16 without one by its zero bytes; else UTF-8 for now."""
+    for mark, encoding in _BOMS:
+        if start.startswith(mark):
+            return encoding
+    zeros = start.count(b"\0")
+    if zeros == 0:
+        return "utf-8"
+    if zeros > len(start) // 4:
+        return "utf-16-le" if start[1::2].count(b"\0") > start[::2].count(b"\0") else "utf-16-be"
+    return "utf-8"
+
+
+def _scan(path: Path) -> Scan:
+    """Count lines and find blank ones, whole lines at a time."""
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    valid, lines, quotes, last = True, 0, 0, b"\n"
+    blank: list[int] = []
+    in_quotes: list[int] = []
+    ends = {b"\r\n": 0, b"\r": 0}
+    with path.open("rb") as raw:
+        while chunk := raw.read(_CHUNK) + raw.readline(LONGEST_LINE):
+            valid = valid and _decodes(decoder, chunk)
+            if chunk[0] in b"\r\n" or b"\n\n" in chunk or b"\n\r\n" in chunk:
+                for match in _BLANK_LINE.finditer(chunk) if last.endswith(b"\n") else ():
+                    blank.append(lines + chunk.count(b"\n", 0, match.start()) + 1)
+                    if (quotes + chunk.count(b'"', 0, match.start())) % 2:
+                        in_quotes.append(blank[-1])
+            lines += chunk.count(b"\n")
+            quotes += chunk.count(b'"')
+            windows_ends = chunk.count(b"\r\n")
+            ends[b"\r\n"] += windows_ends
+            ends[b"\r"] += chunk.count(b"\r") - windows_ends
+            last = chunk[-2:]
+    complete = last.endswith(b"\n")
+    return Scan(
+        lines=lines + (0 if complete else 1),
+        blank_lines=tuple(blank),
+        blank_in_quotes=frozenset(in_quotes),
+        quotes=quotes,
+        ends_with_newline=complete,
+        valid_utf8=valid and _decodes(decoder, b"", final=True),
+        mixed_line_ends=bool(ends[b"\r"]) or 0 < ends[b"\r\n"] < lines,
+    )
+
+
+def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = False) -> bool:
+    try:
+        decoder.decode(chunk, final)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _single_byte(source: Path) -> str:
+    decoder = codecs.getincrementaldecoder("cp1252")("strict")
+    with source.open("rb") as raw:
+        while chunk := raw.read(_CHUNK):
+            if not _decodes(decoder, chunk):
+                return "latin-1"
+    return "cp1252"
+
+
+def _transcode(source: Path, copy: Path, encoding: str) -> None:
+    try:
+        with source.open(encoding=encoding, newline=None) as text, copy.open("w", encoding="utf-8", newline="") as out:
+            while chunk := text.read(_CHUNK):
+                out.write(chunk)
+    except UnicodeError as error:
+        raise UploadRefusedError(
+            "The file is not readable text",
+            f"read as {encoding}",
+            f"{error}.",
+            "Save it as .csv in UTF-8, or as .xlsx, and drop that.",
+        ) from error
