@@ -1,0 +1,172 @@
+"""Stage 2: the lake - rows judged by contract, merged once each, every one accounted for.
+
+What belongs here: take each staged upload into the lake, keep the ledger, show both. What does not: what a good row is
+(domain.judging) and how rows are merged (resources.merging).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from failure_platform.catalog import (
+    CODE_VERSION,
+    LAKE_POOL,
+    OWNER,
+    Group,
+    inline_table,
+    table_page,
+    uploads_of,
+)
+from failure_platform.domain.arrivals import Receipt, groups
+from failure_platform.domain.contracts import Contract
+from failure_platform.domain.ledger import UploadFacts, UploadLine
+from failure_platform.resources import lake_views
+from failure_platform.resources.merging import merge_uploads, refuse
+from failure_platform.resources.platform import Platform
+from failure_platform.resources.staging import Refused
+
+# So much is merged in one transaction; a larger upload has one of its own.
+MOST_BYTES_PER_TRANSACTION = 64 << 20
+_COUNTS = ["name", "state", "rows_in", "merged", "duplicate", "superseded", "quarantined"]
+
+
+def lake_asset(contract: Contract) -> dg.AssetsDefinition:
+    """Return the asset `<kind>`, the lake table of a kind, one partition per upload."""
+    kind = contract.kind
+
+    @dg.asset(
+        name=kind,
+        deps=[f"raw_{kind}"],
+        partitions_def=uploads_of(kind),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        group_name=Group.lake,
+        owners=[OWNER],
+        kinds={"duckdb", "pandera"},
+        tags={"stage": "lake", "kind": kind},
+        code_version=CODE_VERSION,
+        pool=LAKE_POOL,
+        check_specs=[
+            dg.AssetCheckSpec(
+                "every_row_accounted_for",
+                asset=kind,
+                blocking=True,
+                description="For every upload: rows in = merged + duplicate + superseded + quarantined, and the "
+                "tables agree.",
+            ),
+            dg.AssetCheckSpec(
+                "rows_fit_the_contract",
+                asset=kind,
+                blocking=True,
+                description="The contract, applied again to the rows that are now in the lake, finds nothing.",
+            ),
+            dg.AssetCheckSpec(
+                "natural_key_is_unique", asset=kind, blocking=True, description="No two of the new rows share a key."
+            ),
+            dg.AssetCheckSpec(
+                "no_row_in_quarantine", asset=kind, description="Says which rows were set aside, by reason."
+            ),
+        ],
+        description=(
+            f"{contract.description}\n\nThe lake table `{kind}`: validated rows, each once, with the upload it came "
+            f"from. Natural key: {', '.join(contract.key)}. Rows that break the contract are in `quarantine` with "
+            "their line and reason; a later upload that disagrees wins and the older row is kept in "
+            f"`superseded_{kind}`."
+        ),
+    )
+    def table(
+        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        receipts = [platform.inbox.receipt(kind, key) for key in context.partition_keys]
+        lines = _take(platform, contract, receipts)
+        for line in lines:
+            context.add_asset_metadata(
+                {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}, partition_key=line.upload
+            )
+        if all(line.state == "refused" for line in lines):
+            raise dg.Failure(f"Nothing to merge. {lines[0].reason}", allow_retries=False)
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(lines[-1].sha256), metadata=_page(platform, contract, lines)
+        )
+        yield from _checks(platform, contract, lines)
+
+    return table
+
+
+def _take(platform: Platform, contract: Contract, receipts: Sequence[Receipt]) -> list[UploadLine]:
+    """Take uploads into the lake, small ones together, and return their ledger lines in the order of the receipts."""
+    for group in groups(receipts, MOST_BYTES_PER_TRANSACTION):
+        now = datetime.now(UTC).replace(tzinfo=None)
+        staged = [(r, platform.staging.rows(r, contract, platform.person_key)) for r in group]
+        readable = [(_facts(r), s) for r, s in staged if not isinstance(s, Refused)]
+        refused = [(_facts(r), s.reason) for r, s in staged if isinstance(s, Refused)]
+        if readable:
+            merge_uploads(platform.lake, contract, readable, now)
+        if refused:
+            with platform.lake.write() as connection:
+                for facts, reason in refused:
+                    refuse(connection, facts, reason, now)
+    with platform.lake.read() as connection:
+        ledger = {line.upload: line for line in lake_views.ledger(connection, contract.kind)}
+    for receipt in receipts:
+        platform.inbox.mark(receipt, ledger[receipt.key].state)
+        platform.staging.drop(receipt)
+    return [ledger[receipt.key] for receipt in receipts]
+
+
+def _facts(receipt: Receipt) -> UploadFacts:
+    return UploadFacts(receipt.key, receipt.kind, receipt.name, receipt.sha256, receipt.size, receipt.received_at)
+
+
+def _ledger(lines: Sequence[UploadLine]) -> pd.DataFrame:
+    return pd.DataFrame([asdict(line) for line in lines])[_COUNTS]
+
+
+def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -> dict[str, Any]:
+    with platform.lake.read() as connection:
+        types = lake_views.column_types(connection, contract.kind)
+        rows = lake_views.row_counts(connection)[contract.kind]
+        preview = lake_views.preview(connection, contract.kind, upload=lines[-1].upload)
+        reasons = lake_views.quarantine_reasons(connection, upload=lines[-1].upload)
+    meanings = {c.name: c.description for c in contract.columns}
+    columns = [(name, sql, meanings.get(name, "")) for name, sql in types.items()]
+    return {
+        **table_page(contract.kind, rows, columns, preview, contract.key),
+        "upload": lines[-1].sha256,
+        "rows merged": sum(line.merged for line in lines),
+        "rows in quarantine": sum(line.quarantined for line in lines),
+        "ledger": inline_table(_ledger(lines)),
+        "top quarantine reasons": inline_table(pd.DataFrame(reasons, columns=["reason", "rows"])),
+    }
+
+
+def _checks(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -> Iterator[dg.AssetCheckResult]:
+    uploads = [line.upload for line in lines]
+    with platform.lake.read() as connection:
+        disagreements = lake_views.ledger_disagreements(connection)
+        violations = lake_views.contract_violations(connection, contract, uploads)
+        doubled = lake_views.doubled_keys(connection, contract, uploads)
+        reasons = [r for upload in uploads for r in lake_views.quarantine_reasons(connection, upload=upload)]
+    yield dg.AssetCheckResult(
+        passed=not disagreements,
+        check_name="every_row_accounted_for",
+        description="; ".join(disagreements) or None,
+        metadata={"ledger": inline_table(_ledger(lines))},
+    )
+    yield dg.AssetCheckResult(
+        passed=violations == 0, check_name="rows_fit_the_contract", metadata={"rows that do not": violations}
+    )
+    yield dg.AssetCheckResult(
+        passed=doubled == 0, check_name="natural_key_is_unique", metadata={"keys that occur twice": doubled}
+    )
+    rows = sum(line.quarantined for line in lines)
+    yield dg.AssetCheckResult(
+        passed=rows == 0,
+        check_name="no_row_in_quarantine",
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{rows} rows were set aside; the good rows beside them were merged." if rows else None,
+        metadata={"reasons": inline_table(pd.DataFrame(reasons, columns=["reason", "rows"]))},
+    )

@@ -1,0 +1,109 @@
+"""How every asset presents itself in the Dagster UI, and what the stages share of the asset graph.
+
+What belongs here: groups in flow order, owners, partitions, and the metadata of a table's page. What does not: reading
+or writing a table (resources) and what a stage does (assets).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+# The one name of the code location: sensor cursors and run keys hang on it.
+LOCATION = "failure_platform"
+OWNER = "team:vehicle-quality"
+LAKE_POOL = "lake"
+PREVIEW_ROWS = 10
+_MOST_PREVIEW_COLUMNS = 12
+_LONGEST_CELL = 90
+_MOST_SCHEMA_COLUMNS = 2000
+
+# Part of every version's identity: raise it when the meaning of features, labels or training changes.
+CODE_VERSION = "1"
+
+# Runs once what is upstream has changed and stands still. "All upstream there" is no part of it: one upload that was
+# refused would then stop retraining for ever.
+WHEN_UPSTREAM_CHANGED = (
+    dg.AutomationCondition.any_deps_updated().since_last_handled()
+    & ~dg.AutomationCondition.any_deps_in_progress()
+    & ~dg.AutomationCondition.in_progress()
+)
+
+
+class Group:
+    """The groups of the graph; the digits keep the UI's lists in flow order. Plain text: Dagster stores no enum."""
+
+    raw = "1_raw"
+    lake = "2_lake"
+    vehicles = "3_vehicles"
+    model = "4_model"
+    decision = "5_decision"
+    prediction = "6_prediction"
+
+
+def uploads_of(kind: str) -> dg.DynamicPartitionsDefinition:
+    """Return the partitions of a kind's raw and lake assets: one per upload, by content."""
+    return dg.DynamicPartitionsDefinition(name=f"{kind}_uploads")
+
+
+def one_line(text: str) -> str:
+    """Return text that fits one cell of a table: no line break, no column separator, not endless."""
+    flat = " ".join(text.split()).replace("|", "/")
+    return flat if len(flat) <= _LONGEST_CELL else flat[: _LONGEST_CELL - 1] + "…"
+
+
+def markdown(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
+    """Return a frame as a Markdown table; a wide frame shows its first columns and says how many there are."""
+    shown = frame.iloc[:, :_MOST_PREVIEW_COLUMNS]
+    head = [str(c) for c in shown.columns]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines += [
+        "| " + " | ".join("" if pd.isna(v) else one_line(str(v)) for v in row) + " |"
+        for row in shown.itertuples(index=False, name=None)
+    ]
+    if frame.shape[1] > shown.shape[1]:
+        lines += ["", f"The first {shown.shape[1]} of {frame.shape[1]} columns."]
+    return dg.MetadataValue.md("\n".join(lines))
+
+
+def inline_table(frame: pd.DataFrame) -> dg.TableMetadataValue:
+    """Return a frame as a table that the page shows inline, every cell as text."""
+    schema = dg.TableSchema([dg.TableColumn(str(c), "string") for c in frame.columns])
+    records = [
+        dg.TableRecord({str(c): "" if pd.isna(v) else str(v) for c, v in zip(frame.columns, row, strict=True)})
+        for row in frame.itertuples(index=False, name=None)
+    ]
+    return dg.MetadataValue.table(records, schema=schema)
+
+
+def column_schema(columns: Sequence[tuple[str, str, str]], keys: Sequence[str] = ()) -> dg.TableSchema:
+    """Return the schema of a table from (name, type, description) of its columns."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(
+                name, kind, description=text or None, constraints=dg.TableColumnConstraints(nullable=name not in keys)
+            )
+            for name, kind, text in columns[:_MOST_SCHEMA_COLUMNS]
+        ]
+    )
+
+
+def table_page(
+    table: str, rows: int, columns: Sequence[tuple[str, str, str]], preview: pd.DataFrame, keys: Sequence[str] = ()
+) -> Mapping[str, Any]:
+    """Return what every table's page shows: its name, row count, column schema and first rows."""
+    return {
+        "dagster/table_name": table,
+        "dagster/row_count": rows,
+        "dagster/column_schema": column_schema(columns, keys),
+        "preview": markdown(preview.head(PREVIEW_ROWS)),
+    }
+
+
+def not_there(checks: Sequence[str], reason: str) -> Iterator[dg.AssetCheckResult]:
+    """Yield a result for each check of an asset that has nothing to show, for a reason that is no error."""
+    for check in checks:
+        yield dg.AssetCheckResult(
+            passed=False, check_name=check, severity=dg.AssetCheckSeverity.WARN, description=reason
+        )
