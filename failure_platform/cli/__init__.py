@@ -1,0 +1,1 @@
+"""The same flow from a terminal."""

@@ -1,0 +1,234 @@
+"""The command line: one command per thing a person wants done, the same words as in the Dagster UI.
+
+What belongs here: arguments, exit codes, and which work a command starts. What does not: the work (the other modules of
+this folder) and how results are drawn (report).
+
+Results go to standard output (as JSON with --json), progress and errors to standard error.
+Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, 5 a decision was refused,
+75 the home or the lake is in use: try again later.
+"""
+
+import json
+import signal
+import sys
+import tomllib
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from failure_platform.settings import ENV_PREFIX, SETTINGS_FILE, Settings
+
+app = typer.Typer(
+    help="Predicts which vehicles will fail their road test, and says when such a prediction cannot be trusted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, "
+    "5 a decision was refused, 75 in use: try again later.",
+)
+out = Console()
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+TargetName = Annotated[str, typer.Option("--target", help="Which target.")]
+
+
+def main() -> None:
+    """Run the command line."""
+    # Told to end, we end as after Ctrl-C: in order, leaving no process behind.
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.default_int_handler)
+    # Dagster marks single_run backfills as beta; the version is pinned, and nobody at a terminal can act on it.
+    warnings.filterwarnings("ignore", message=".*backfill_policy.*")
+    _check_settings()
+    with _exit_codes():
+        app()
+
+
+@app.command()
+def up() -> None:
+    """Start the platform on this home: UI, sensors and daemon, until Ctrl-C."""
+    from failure_platform.cli import service
+
+    settings = _settings()
+    err.print("starting …")
+    with service.running(settings) as url:
+        err.print(f"[bold]The platform is up: {url}[/]  (Ctrl-C ends it)")
+        err.print(f"Drop files into {settings.uploads_folder}/<kind>/")
+        service.wait_for_interrupt()
+
+
+@app.command()
+def demo(
+    exit_when_done: Annotated[
+        bool, typer.Option("--exit-when-done", help="End the platform instead of keeping the UI up.")
+    ] = False,
+) -> None:
+    """Show the whole flow on simulated uploads; the UI stays up until Ctrl-C."""
+    from failure_platform.cli import demo as show
+
+    show.demo(_settings(), err, exit_when_done=exit_when_done)
+
+
+@app.command()
+def process(as_json: AsJson = False) -> None:
+    """Run the whole flow once without a UI: pick up every file, merge, train, compare."""
+    from failure_platform.cli import process as flow
+    from failure_platform.cli import report
+
+    result = flow.process(_settings(), lambda line: err.print(line))
+    _show(result, as_json, report.processed)
+    if any(line["state"] == "refused" for line in result["uploads"]):
+        raise typer.Exit(3)
+
+
+@app.command()
+def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
+    """List the versions of a target, what they scored, and every decision."""
+    from failure_platform.cli import report
+    from failure_platform.cli.summary import history
+
+    _show(history(_settings(), target), as_json, report.models)
+
+
+@app.command()
+def decide(
+    decision: Annotated[str, typer.Argument(help="promote, keep or roll_back")],
+    version: Annotated[str, typer.Argument(help="The version, or its first 6 characters or more.")],
+    who: Annotated[str, typer.Option(help="Who decides.")],
+    why: Annotated[str, typer.Option(help="Why; kept with the decision.")],
+    expected: Annotated[
+        str, typer.Option(help="The production version you saw; leave empty when there was none.")
+    ] = "",
+    target: TargetName = "road_test",
+    as_json: AsJson = False,
+) -> None:
+    """Promote, keep or roll back, as in the launchpad of production_model."""
+    from failure_platform.cli import report
+    from failure_platform.cli.decide import decided
+
+    config = {"decision": decision, "version": version, "expected_version": expected, "who": who, "why": why}
+    _show(decided(_settings(), target, config), as_json, report.decided)
+
+
+@app.command()
+def predict(
+    knr: Annotated[str, typer.Argument(metavar="KNR")], target: TargetName = "road_test", as_json: AsJson = False
+) -> None:
+    """Say how likely one vehicle is to fail, by which model, and what came of it."""
+    from failure_platform.cli import report
+    from failure_platform.cli.summary import prediction
+
+    _show(prediction(_settings(), target, knr), as_json, report.predicted)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Show every setting and whether this machine and home are fit to run the platform."""
+    from failure_platform.cli import report
+    from failure_platform.cli.doctor import examined
+
+    result = examined(_settings())
+    _show(result, as_json, report.examined)
+    if not all(c["ok"] for c in result["checks"]):
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    vehicles: Annotated[int, typer.Option(min=1, help="How many vehicles.")] = 1_500,
+    weeks: Annotated[int, typer.Option(min=1, help="Over how many weeks.")] = 8,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 1,
+    start: Annotated[
+        datetime, typer.Option(formats=["%Y-%m-%d"], help="Production day of the first vehicle.")
+    ] = datetime(2023, 1, 2),
+    name: Annotated[str, typer.Option(help="Name of the batch, and of its files.")] = "batch_1",
+    signal: Annotated[float, typer.Option(min=0, help="Strength of what can be learnt; 0 is none.")] = 1.0,
+    failure_rate: Annotated[float, typer.Option(help="Share of vehicles that fail.")] = 0.063,
+    drift: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day from which the plant is another.")
+    ] = None,
+    dirt: Annotated[
+        list[str], typer.Option(help="KIND=SHARE of rows, e.g. repeated_row=0.01; or `some`. Repeatable.")
+    ] = [],  # noqa: B006 - typer copies it
+    separator: Annotated[str, typer.Option(help="`,` or `;` (which brings decimal commas).")] = ",",
+    encoding: Annotated[str, typer.Option(help="utf-8, utf-8-sig, latin-1 or utf-16.")] = "utf-8",
+    gzipped: Annotated[bool, typer.Option("--gzip", help="Compress, and still call it .csv.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write one batch of simulated uploads into the upload folders, and its truth beside them."""
+    from failure_platform.cli import report
+    from failure_platform.cli.simulate import simulated
+
+    plan = {
+        "vehicles": vehicles,
+        "weeks": weeks,
+        "seed": seed,
+        "start": start.date(),
+        "name": name,
+        "signal": signal,
+        "failure_rate": failure_rate,
+        "drift_date": drift.date() if drift else None,
+        "separator": separator,
+        "encoding": encoding,
+        "gzipped": gzipped,
+    }
+    _show(simulated(_settings(), plan, dirt, err), as_json, report.simulated)
+
+
+def _settings() -> Settings:
+    return Settings()
+
+
+def _show(result: dict[str, Any], as_json: bool, draw: Any) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=str) + "\n")
+    else:
+        draw(result, out)
+
+
+def _check_settings() -> None:
+    """End with code 2 where a setting is wrong, before anything that reads the settings is imported."""
+    try:
+        Settings()
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = "__".join(str(part) for part in wrong["loc"]).upper()
+            err.print(f"[red]Wrong setting[/] {ENV_PREFIX}{name}: {wrong['msg'].removeprefix('Value error, ')}")
+        sys.exit(2)
+    except tomllib.TOMLDecodeError as error:
+        err.print(f"[red]Wrong setting[/]: {SETTINGS_FILE} in the home folder is not TOML: {error}")
+        sys.exit(2)
+
+
+@contextmanager
+def _exit_codes() -> Iterator[None]:
+    """Turn the errors that a person can act on into a message and a documented exit code."""
+    from failure_platform.cli.decide import DecisionNotTakenError
+    from failure_platform.cli.instance import HomeBusyError
+    from failure_platform.cli.process import StageFailedError
+    from failure_platform.cli.service import NotStartedError
+    from failure_platform.cli.simulate import WrongOptionsError
+    from failure_platform.cli.summary import NotKnownError
+    from failure_platform.resources.lake import LakeBusyError, LakeError
+
+    codes: dict[type[Exception], int] = {
+        HomeBusyError: 75,
+        LakeBusyError: 75,
+        DecisionNotTakenError: 5,
+        WrongOptionsError: 2,
+        NotKnownError: 2,
+        StageFailedError: 1,
+        NotStartedError: 1,
+        LakeError: 1,
+    }
+    try:
+        yield
+    except tuple(codes) as error:
+        err.print(f"[red]{type(error).__name__.removesuffix('Error')}[/]: {error}", markup=True)
+        sys.exit(next(code for kind, code in codes.items() if isinstance(error, kind)))

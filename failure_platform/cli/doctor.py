@@ -1,0 +1,84 @@
+"""`doctor`: every setting, and whether this machine and home are fit to run the platform.
+
+What belongs here: looking and telling. What does not: mending anything.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import platform as machine
+import shutil
+import socket
+from collections.abc import Callable
+from typing import Any
+
+from failure_platform.resources.lake import LakeError
+from failure_platform.resources.platform import Platform
+from failure_platform.settings import ENV_PREFIX, Settings
+
+_PACKAGES = ("dagster", "duckdb", "ibis-framework", "pandas", "pandera", "scikit-learn", "skops")
+_LEAST_FREE_BYTES = 5 << 30
+
+
+def examined(settings: Settings) -> dict[str, Any]:
+    """Return settings, versions and checks; a failed check says what to do."""
+    checks: list[tuple[str, Callable[[Settings], str | None]]] = [
+        ("home can be written", _home),
+        ("free disk", _disk),
+        ("lake opens", _lake),
+        ("port of the UI is free", _port),
+        ("mlflow mirror", _mlflow),
+    ]
+    wrong = {name: check(settings) for name, check in checks}
+    shown = settings.model_dump(mode="json")
+    return {
+        "home": str(settings.root),
+        "settings": {f"{ENV_PREFIX}{name.upper()}": value for name, value in shown.items()},
+        "versions": {"python": machine.python_version()}
+        | {package: importlib.metadata.version(package) for package in _PACKAGES},
+        "checks": [
+            {"check": name, "ok": problem is None, "what to do": problem or ""} for name, problem in wrong.items()
+        ],
+    }
+
+
+def _home(settings: Settings) -> str | None:
+    existing = next(folder for folder in (settings.root, *settings.root.parents) if folder.exists())
+    if os.access(existing, os.W_OK):
+        return None
+    return f"{existing} cannot be written: choose another folder with {ENV_PREFIX}HOME"
+
+
+def _disk(settings: Settings) -> str | None:
+    existing = next(folder for folder in (settings.root, *settings.root.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    if free >= _LEAST_FREE_BYTES:
+        return None
+    return f"only {free >> 20} MiB are free; make room or move the home to a larger disk"
+
+
+def _lake(settings: Settings) -> str | None:
+    if not settings.lake_file.exists() and not settings.lake_file.with_name("lake.json").exists():
+        return None  # there is none yet; the first upload makes it
+    try:
+        with Platform(settings.model_copy(update={"lake_wait_seconds": 1.0})).lake.read() as connection:
+            connection.execute("SELECT count(*) FROM uploads").fetchone()
+    except LakeError as error:
+        return str(error)
+    return None
+
+
+def _port(settings: Settings) -> str | None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as taken:
+            return f"port {settings.port}: {taken.strerror}; set {ENV_PREFIX}PORT to another one, or to 0 for any"
+    return None
+
+
+def _mlflow(settings: Settings) -> str | None:
+    if not settings.mlflow or importlib.util.find_spec("mlflow"):
+        return None
+    return "switched on, but not installed: install failure-platform[mlflow]"

@@ -1,0 +1,135 @@
+"""Results as tables for people.
+
+What belongs here: drawing. What does not: finding anything out.
+"""
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+_COLOURS = {
+    "better": "green",
+    "no_evidence": "yellow",
+    "worse": "red",
+    "no_signal": "red",
+    "not_judged": "yellow",
+    "merged": "green",
+    "refused": "red",
+    "already_in": "yellow",
+}
+
+
+def processed(result: dict[str, Any], out: Console) -> None:
+    """Draw what `process` came to."""
+    table = Table("upload", "file", "state", title="uploads", title_justify="left")
+    counts = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
+    for count in counts:
+        table.add_column(count, justify="right")
+    for line in result["uploads"]:
+        table.add_row(line["kind"], line["name"], _coloured(line["state"]), *(f"{line[c]:,}" for c in counts))
+    out.print(table)
+    for line in result["uploads"]:
+        if line["state"] == "refused":
+            out.print(f"[red]refused[/] {line['kind']}/{line['name']}: {line['reason']}")
+    for name, found in result["targets"].items():
+        out.print(f"\n[bold]{name}[/]")
+        comparison(found, out)
+
+
+def comparison(found: dict[str, Any], out: Console) -> None:
+    """Draw old against new, and the verdict."""
+    if found["table"]:
+        reference = f"production {found['production']['version']}" if found["production"] else "the base rate"
+        title = f"old: {reference}   new: candidate {found['candidate']['version']}   on the same newest vehicles"
+        table = Table("metric", title=title, title_justify="left")
+        for column in ("old", "new", "difference", "interval"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for row in found["table"]:
+            table.add_row(
+                row["metric"],
+                _number(row["old"]),
+                _number(row["new"]),
+                _number(row["difference"], sign=True),
+                f"{_number(row['low'], sign=True)} to {_number(row['high'], sign=True)}",
+            )
+        out.print(table)
+        out.print(f"{found['vehicles']:,} vehicles, {found['failures']:,} of them failed")
+    verdict = found["verdict"]
+    out.print(f"verdict: {_coloured(verdict['outcome'])} - {verdict['reason']}")
+
+
+def models(result: dict[str, Any], out: Console) -> None:
+    """Draw the versions and the decisions."""
+    table = Table("version", "state", "family", "made", "trained until", title=result["target"], title_justify="left")
+    for column in ("vehicles", "failures", "AUC", "AP"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for version in result["versions"]:
+        metrics = version["metrics"]
+        table.add_row(
+            version["version"],
+            version["state"],
+            version["family"],
+            version["created_at"],
+            version["trained_until"],
+            f"{version['vehicles']:,}",
+            f"{version['failures']:,}",
+            _number(metrics.get("roc_auc")),
+            _number(metrics.get("average_precision")),
+            _coloured(version["verdict"] or ""),
+        )
+    out.print(table)
+    for line in result["decisions"]:
+        decided(line, out)
+
+
+def decided(line: dict[str, Any], out: Console) -> None:
+    """Draw one decision."""
+    out.print(
+        f"{line['decided_at']:%Y-%m-%d %H:%M} {line['who']}: {line['decision']} {line['version']} - {line['why']} "
+        f"(in production: {line['production_version'] or 'nothing'})"
+    )
+
+
+def predicted(found: dict[str, Any], out: Console) -> None:
+    """Draw what is predicted of one vehicle."""
+    alarm = "[red]inspect[/]" if found["alarm"] else "no alarm"
+    out.print(
+        f"{found['KNR']}: {found['probability']:.1%} likely to fail ({alarm}; alarm from {found['threshold']:.1%}), "
+        f"by version {found['version']}, as of {found['predicted_at']}"
+    )
+    if found["outcome"] is not None:
+        out.print("outcome: it failed" if found["outcome"] else "outcome: it did not fail")
+    if found["trained_on"]:
+        out.print("[yellow]The model was trained on this vehicle: this says nothing about how good it is.[/]")
+
+
+def simulated(result: dict[str, Any], out: Console) -> None:
+    """Draw what was written."""
+    for kind, path in result["uploads"].items():
+        out.print(f"{path}: {result['rows'][kind]:,} rows, {result['bytes'][kind] / 1e6:,.1f} MB")
+    out.print(f"truth: {result['truth']}\nthe next batch may start on {result['next_start']}")
+
+
+def examined(result: dict[str, Any], out: Console) -> None:
+    """Draw settings, versions and checks."""
+    table = Table("setting", "value", title="settings", title_justify="left")
+    for name, value in result["settings"].items():
+        table.add_row(name, str(value))
+    out.print(table)
+    out.print("versions: " + ", ".join(f"{name} {version}" for name, version in result["versions"].items()))
+    for check in result["checks"]:
+        mark = "[green]ok[/]" if check["ok"] else "[red]no[/]"
+        out.print(f"{mark}  {check['check']}" + (f": {check['what to do']}" if check["what to do"] else ""))
+
+
+def _number(value: float | None, *, sign: bool = False) -> str:
+    if value is None:
+        return "-"
+    return f"{value:+.4f}" if sign else f"{value:.4f}"
+
+
+def _coloured(word: str) -> str:
+    colour = _COLOURS.get(word)
+    return f"[{colour}]{word}[/]" if colour else word

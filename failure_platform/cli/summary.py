@@ -1,0 +1,112 @@
+"""What a home knows of a target, of its versions, and of one vehicle: plain values for JSON and tables.
+
+What belongs here: reading the registry and the predictions. What does not: drawing (report) and changing anything.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from failure_platform.domain.decisions import state
+from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.resources.platform import Platform
+from failure_platform.resources.target_tables import predictions_table, read_table
+from failure_platform.settings import Settings
+
+NOT_TRAINED = "No candidate could be trained: too few vehicles with a known outcome, or too few failures among them."
+
+
+class NotKnownError(Exception):
+    """Nothing is known of what was asked about; the message says what to do."""
+
+
+def summary(platform: Platform, target: str) -> dict[str, Any]:
+    """Return the newest candidate, what is in production, and the verdict on the same vehicles.
+
+    `candidate` and `production` hold version, family and metrics, or are None; `table` holds old, new, difference and
+    interval of each metric.
+    """
+    candidate = platform.registry.newest(target)
+    comparisons = platform.registry.comparisons(target)
+    if candidate is None or not comparisons:
+        return {
+            "candidate": None,
+            "production": None,
+            "vehicles": 0,
+            "failures": 0,
+            "verdict": {"outcome": "not_judged", "reason": NOT_TRAINED},
+            "table": [],
+        }
+    newest = comparisons[0]
+    return {
+        "candidate": _side(platform, newest.candidate, newest.body["candidate"]),
+        "production": _side(platform, newest.production, newest.body["production"]) if newest.production else None,
+        "vehicles": newest.vehicles,
+        "failures": newest.failures,
+        "verdict": {"outcome": newest.outcome, "reason": newest.reason},
+        "period": {"from": newest.body["period_from"], "to": newest.body["period_to"]},
+        "table": newest.body["table"],
+    }
+
+
+def _side(platform: Platform, version: str, metrics: dict[str, float | None]) -> dict[str, Any]:
+    return {"version": version, "family": platform.registry.version(version).family, "metrics": metrics}
+
+
+def history(settings: Settings, target: str) -> dict[str, Any]:
+    """Return every version of a target, newest first, and every decision, oldest first."""
+    platform = Platform(settings)
+    _must_be_known(settings, target)
+    log = platform.registry.history(target)
+    scored: dict[str, ComparisonRecord] = {}
+    for comparison in reversed(platform.registry.comparisons(target)):
+        scored[comparison.candidate] = comparison
+    versions = [
+        {
+            "version": version.version,
+            "state": state(version.version, log),
+            "family": version.family,
+            "created_at": version.created_at.isoformat(sep=" ", timespec="seconds"),
+            "trained_from": str(version.trained_from),
+            "trained_until": str(version.trained_until),
+            "vehicles": version.vehicles,
+            "failures": version.failures,
+            "verdict": scored[version.version].outcome if version.version in scored else None,
+            "metrics": scored[version.version].body["candidate"] if version.version in scored else {},
+        }
+        for version in platform.registry.versions(target)
+    ]
+    return {"target": target, "versions": versions, "decisions": [asdict(line) for line in log]}
+
+
+def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
+    """Return what is predicted of one vehicle.
+
+    Raises:
+        NotKnownError: no predictions yet, or the vehicle is not among them.
+    """
+    _must_be_known(settings, target)
+    platform = Platform(settings)
+    table = predictions_table(target)
+    found = read_table(platform.lake, table, "KNR = ?", (knr.strip(),))
+    if found is None:
+        raise NotKnownError("Nothing was predicted yet. Promote a model version first: failure-platform decide --help")
+    if found.empty:
+        raise NotKnownError(
+            f"Vehicle {knr} has no prediction: it has not passed the prediction point by any status upload, or its "
+            "number is written otherwise (YYYY-WWDSSSS)."
+        )
+    row = found.iloc[0]
+    return {
+        **{name: row[name] for name in ("KNR", "version")},
+        "predicted_at": str(row["predicted_at"]),
+        "probability": float(row["probability"]),
+        "alarm": bool(row["alarm"]),
+        "threshold": float(row["threshold"]),
+        "trained_on": bool(row["trained_on"]),
+        "outcome": None if row["outcome"] is None or row["outcome"] != row["outcome"] else int(row["outcome"]),
+    }
+
+
+def _must_be_known(settings: Settings, target: str) -> None:
+    if target not in settings.targets:
+        raise NotKnownError(f"There is no target '{target}'; the settings have: {', '.join(sorted(settings.targets))}.")
