@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import stat
 from collections.abc import Iterable
 from dataclasses import asdict, replace
@@ -132,10 +131,6 @@ class Inbox:
         part.replace(target)
         _sync(target.parent)
         return target
-
-    def free_bytes(self) -> int:
-        """Return the free space where the archive lies."""
-        return shutil.disk_usage(self.uploads).free
 
     def _receipts(self, kind: str) -> Path:
         return self._private(self._archive / kind / "receipts")
