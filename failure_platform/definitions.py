@@ -7,6 +7,7 @@ from failure_platform.assets.lake import lake_asset
 from failure_platform.assets.model_comparison import model_comparison_asset
 from failure_platform.assets.predictions import predictions_asset
 from failure_platform.assets.production_model import DECIDE_JOB, production_model_asset
+from failure_platform.assets.quarantine import quarantine_asset
 from failure_platform.assets.raw import raw_asset
 from failure_platform.assets.vehicles import vehicles_asset
 from failure_platform.catalog import WHEN_UPSTREAM_CHANGED, uploads_of
@@ -23,6 +24,7 @@ def build(settings: Settings) -> dg.Definitions:
     targets = dg.StaticPartitionsDefinition(sorted(settings.targets))
 
     uploads = [asset for contract in CONTRACTS.values() for asset in (raw_asset(contract), lake_asset(contract))]
+    waiting = quarantine_asset(list(CONTRACTS), WHEN_UPSTREAM_CHANGED)
     model_stages = [
         vehicles_asset(list(CONTRACTS), targets, WHEN_UPSTREAM_CHANGED),
         candidate_model_asset(targets, WHEN_UPSTREAM_CHANGED),
@@ -49,14 +51,14 @@ def build(settings: Settings) -> dg.Definitions:
         DECIDE_JOB, selection=dg.AssetSelection.assets(decision), description="Promotes, keeps or rolls back."
     )
     return dg.Definitions(
-        assets=[*uploads, *model_stages, decision],
+        assets=[*uploads, waiting, *model_stages, decision],
         jobs=[*ingest.values(), retrain, decide],
         sensors=[
             *(
                 arrival_sensor(kind, job.name, uploads_of(kind), settings.settle_seconds, settings.uploads_per_run)
                 for kind, job in ingest.items()
             ),
-            retraining_sensor(dg.AssetSelection.assets(*model_stages, decision)),
+            retraining_sensor(dg.AssetSelection.assets(waiting, *model_stages, decision)),
         ],
         resources=platform.resources,
         # One process per run: a process per step costs two seconds each and would meet itself at the lake's lock.

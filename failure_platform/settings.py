@@ -5,11 +5,12 @@ What does not: any rule that uses a knob (domain), and any file access but the s
 """
 
 import os
+from collections.abc import Collection
 from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from failure_platform.domain.targets import ROAD_TEST, Target
@@ -57,8 +58,20 @@ class Settings(BaseSettings):
     targets: dict[str, TargetSettings] = Field(
         default_factory=lambda: {ROAD_TEST.name: TargetSettings()}, description="What is predicted, by name."
     )
+    date_order: dict[str, Literal["day_first", "month_first"]] = Field(
+        default_factory=dict,
+        description="By upload kind, what 03/04/2025 is where neither the file nor its vehicles' weeks show it.",
+    )
+    hour_precision: frozenset[str] = Field(
+        frozenset(),
+        description="Upload kinds of which times to the hour are taken where an export prints the month as minutes.",
+    )
     settle_seconds: float = Field(1.0, ge=0, description="A file is picked up once unchanged for this long.")
     uploads_per_run: int = Field(500, ge=1, description="Most uploads that one run takes from a backlog.")
+    reading_memory: ByteSize = Field(
+        ByteSize(4 << 30), ge=1 << 28, description="Memory that reading one file may take, such as 4GiB; else refused."
+    )
+    reading_minutes: float = Field(60, gt=0, description="How long reading one file may take; else it is refused.")
     holdout_share: float = Field(0.25, gt=0, lt=1, description="Newest share of vehicles kept for the comparison.")
     min_failures_to_train: int = Field(10, ge=2, description="Fewer failures on the training side: no candidate.")
     min_failures_to_judge: int = Field(30, ge=2, description="Fewer failures in the comparison: verdict `not_judged`.")
@@ -72,6 +85,19 @@ class Settings(BaseSettings):
         None, description="Key of the hash that replaces USUARIO; without it `<home>/person.key` is made once and used."
     )
     mlflow: bool = Field(False, description="Mirror versions, figures and aliases to an MLflow store in the home.")
+
+    @field_validator("date_order", "hour_precision")
+    @classmethod
+    def _known_kinds(cls, by_kind: Collection[str]) -> Collection[str]:
+        if not by_kind:
+            return by_kind
+        # Loads pandera, which takes longer than most commands; hardly a home needs these settings.
+        from failure_platform.domain.contracts import CONTRACTS
+
+        unknown = sorted(set(by_kind) - set(CONTRACTS))
+        if unknown:
+            raise ValueError(f"no upload kind is called {', '.join(unknown)}; there are: {', '.join(CONTRACTS)}")
+        return by_kind
 
     @field_validator("host")
     @classmethod

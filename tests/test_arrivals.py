@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def receipt(key: str, state: str = "received", attempt: int = 1) -> Receipt:
     return Receipt(key, "falhas", f"{key}.csv", "ab" * 32, 10, WHEN, state, attempt)  # type: ignore[arg-type]
 
 
+@pytest.mark.fault(36)
 @given(st.text(max_size=300))
 def test_any_file_name_gives_a_key_of_plain_characters(name: str) -> None:
     """The UI gives commas, brackets and dots a meaning of their own; no file name may reach it as one."""
@@ -36,18 +38,21 @@ def test_any_file_name_gives_a_key_of_plain_characters(name: str) -> None:
     assert len(key) <= 110
 
 
+@pytest.mark.fault(10)
 def test_unfinished_and_lock_files_are_no_uploads() -> None:
     """What a program still writes is not picked up."""
     assert not any(map(is_upload, [".x.csv", "~$x.xlsx", "x.csv.part", "x.tmp", "x.CRDOWNLOAD", "x.csv.filepart"]))
     assert all(map(is_upload, ["x.csv", "Relatório (1).xlsx", "x.csv.gz", "no extension"]))
 
 
+@pytest.mark.fault(10)
 def test_a_file_that_changes_between_two_looks_is_not_settled() -> None:
     """Only what stands unchanged in both looks is taken; what vanished is not."""
     still, grew, gone = Sighting("a", 1, 1, 1), Sighting("b", 1, 1, 2), Sighting("c", 1, 1, 3)
     assert settled([still, grew, gone], [still, Sighting("b", 2, 1, 2)]) == [still]
 
 
+@pytest.mark.fault(15)
 def test_a_changed_file_under_an_old_name_is_looked_at_again() -> None:
     """The name is no identity: other size, time or inode means another look."""
     old = Sighting("a", 1, 1, 1)

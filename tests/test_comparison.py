@@ -141,6 +141,7 @@ def test_the_same_model_twice_is_no_evidence() -> None:
     assert "holds zero" in compared.verdict.reason
 
 
+@pytest.mark.fault(40)
 def test_too_few_failures_are_not_judged_however_good_the_ranking_looks() -> None:
     """Four failures that happen to rank first prove little: the reason shows an interval that says so."""
     y = (np.arange(190) < 4).astype(np.int8)
@@ -201,6 +202,7 @@ def test_intervals_are_centred_on_the_figure_and_undefined_ones_are_none() -> No
     assert interval(samples, 0.2, 0.9, failures=1) is None
 
 
+@pytest.mark.fault(39)
 @pytest.mark.parametrize("y", [np.empty(0, np.int8), np.zeros(40, np.int8), np.ones(40, np.int8)])
 def test_no_vehicles_or_one_class_is_a_verdict_and_no_crash(y: np.ndarray) -> None:
     """An empty or one-sided comparison is stored, drawn and explained like any other."""

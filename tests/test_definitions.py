@@ -18,6 +18,9 @@ FLOW = [
     ("raw_resultados", "resultados"),
     ("raw_falhas", "falhas"),
     ("raw_status", "status"),
+    ("resultados", "quarantine"),
+    ("falhas", "quarantine"),
+    ("status", "quarantine"),
     ("resultados", "vehicles"),
     ("falhas", "vehicles"),
     ("status", "vehicles"),
@@ -108,6 +111,6 @@ def test_definitions_load_in_a_fresh_interpreter_and_touch_no_disk(tmp_path: Pat
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "11"
+    assert done.stdout.strip() == "12"
     assert not home.exists()
     assert not list(tmp_path.iterdir())

@@ -110,6 +110,7 @@ _ROWS_AFTER = st.lists(
 )
 
 
+@pytest.mark.fault(38)
 @settings(max_examples=25, deadline=None)
 @given(late=_ROWS_AFTER)
 def test_a_row_at_or_after_the_prediction_point_never_changes_a_feature(
@@ -182,6 +183,7 @@ def test_an_empty_table_costs_its_features_only(missing: str) -> None:
     assert not prefixes & gone.get(missing, prefixes)
 
 
+@pytest.mark.fault(38)
 def test_every_feature_is_explained_and_none_identifies() -> None:
     """The dictionary has a sentence, source and time rule for each; dates, people and uploads are no features."""
     frame = SmallLake(**_plant()).vehicles()

@@ -1,58 +1,18 @@
 """Judging: texts become the right values, and the compiled contract says what pandera says."""
 
-import functools
 import math
 import re
 from datetime import datetime
 
-import duckdb
-import ibis
 import pandas as pd
 import pandera.errors
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged_texts import GOOD, changed, judge, one
 
+from failure_platform.domain.cell_texts import is_blank
 from failure_platform.domain.contracts import CONTRACTS, check_words
-from failure_platform.domain.judging import is_blank, steps
-
-GOOD = {
-    "resultados": ("2023-2056234", "012001", "1", "10", "Nm", "0", "2.5", "2023-05-08 10:00:00"),
-    "falhas": ("2023-2056234", "T-CROSS", "K2K2", "DHS", "PCEQS709", "0a1b2c3d", "ROD", "NOISE", "5", "2023-05-08"),
-    "status": ("2023-2056234", "M700", "2023-05-08 10:00:00"),
-}
-
-
-@functools.cache
-def query(kind):
-    parts = [
-        f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})" for step in steps(CONTRACTS[kind], "rows")
-    ]
-    return f'WITH {", ".join(parts)} SELECT * EXCLUDE ("row") FROM judged ORDER BY "row"'
-
-
-def judge(kind, rows, latest=None):
-    """Judge rows of text, given as tuples in the contract's order; return (values, reasons) of each."""
-    contract = CONTRACTS[kind]
-    with duckdb.connect() as con:
-        columns = ", ".join(f'"{name}" VARCHAR' for name in contract.names)
-        con.execute(f'CREATE TABLE rows ("row" BIGINT, latest TIMESTAMP, {columns})')
-        if rows:
-            marks = ", ".join("?" * (len(contract.names) + 2))
-            con.executemany(f"INSERT INTO rows VALUES ({marks})", [(n, latest, *row) for n, row in enumerate(rows)])
-        judged = con.execute(query(kind)).fetchall()
-    return [(dict(zip(contract.names, row[:-1], strict=True)), row[-1]) for row in judged]
-
-
-def changed(kind, **cells):
-    names = CONTRACTS[kind].names
-    return tuple(cells.get(name, value) for name, value in zip(names, GOOD[kind], strict=True))
-
-
-def one(kind, column, text, latest=None):
-    """Return value and reasons of a cell in an otherwise good row."""
-    ((values, reasons),) = judge(kind, [changed(kind, **{column: text})], latest)
-    return values[column], reasons
 
 
 @pytest.mark.parametrize("kind", list(CONTRACTS))
@@ -90,6 +50,9 @@ def test_a_word_that_merely_holds_a_blank_word_stays():
         ("STATUS", "13.0", 13),
         ("STATUS", " 10 ", 10),
         ("ID", "+2", 2),
+        ("ID", "2,0", 2),
+        ("ID", "007", 7),
+        ("ID", "2147483647.0", 2147483647),
         ("VALUE", "2,5", 2.5),
         ("VALUE", "2.345,75", 2345.75),
         ("VALUE", "1.234.567,5", 1234567.5),
@@ -128,6 +91,12 @@ def test_texts_of_the_exports_become_values(column, text, value):
         ("resultados", "DATA", "2023-06-31 08:00:00", "DATA: not a date and time: '2023-06-31 08:00:00'"),
         ("resultados", "DATA", "2023-05-08 10:00:00+02", "DATA: not a date and time: '2023-05-08 10:00:00+02'"),
         ("resultados", "DATA", "45054.5", "DATA: not a date and time: '45054.5'"),
+        ("resultados", "DATA", "2023-05-08 10:00:0Z", "DATA: not a date and time: '2023-05-08 10:00:0Z'"),
+        ("resultados", "DATA", "20230-05-08 10:00:00", "DATA: not a date and time: '20230-05-08 10:00:00'"),
+        ("resultados", "DATA", "0044-03-15 (BC)", "DATA: not a date and time: '0044-03-15 (BC)'"),
+        ("resultados", "DATA", "infinity", "DATA: not a date and time: 'infinity'"),
+        ("resultados", "DATA", "2023/05/08", "DATA: not a date and time: '2023/05/08'"),
+        ("resultados", "ID", "1_0", "ID: not a whole number: '1_0'"),
         ("resultados", "DATA", "1900-01-01", "DATA: not at least 2000-01-01 00:00:00: '1900-01-01'"),
         ("status", "STATUS", "700", "STATUS: does not match ^[A-Z][A-Z0-9]{3}$: '700'"),
     ],
@@ -143,11 +112,41 @@ def test_all_reasons_of_a_row_are_given():
     assert [reason.split(":")[0] for reason in reasons] == ["KNR", "STATUS", "DATA"]
 
 
+@pytest.mark.fault(17)
 def test_a_row_from_the_future_is_set_aside():
     """A wrong year would leak into features and stretch what the labels cover."""
     latest = datetime(2023, 5, 8)
     assert one("status", "DATA", "2023-05-08", latest)[1] == []
     assert one("status", "DATA", "2032-05-08", latest)[1] == ["DATA: in the future when it was received: '2032-05-08'"]
+
+
+@pytest.mark.fault(23)
+def test_identifiers_stay_the_text_that_they_are():
+    """Leading zeros, an E and many digits are part of a name; what no vehicle is called is shown as it stood there."""
+    assert [one("resultados", "NAME", text)[0] for text in ("00123", "1E5", "1" * 23)] == ["00123", "1E5", "1" * 23]
+    for text in ("00123", "1E5", "1" * 23):
+        assert one("status", "KNR", text)[1] == [f"KNR: does not match ^[0-9]{{4}}-[0-9]{{7}}$: '{text}'"]
+    assert one("falhas", "FALHA", "NA") == ("NA", [])
+
+
+@pytest.mark.fault(27)
+@pytest.mark.parametrize("text", ["inf", "-inf", "Infinity", "+inf", "1e999", "-1e999", "nan(1)", "1n"])
+def test_what_is_beyond_all_numbers_is_none(text):
+    """One infinite value would spoil every mean that it enters."""
+    assert one("resultados", "VALUE", text)[1] == [f"VALUE: not a number: '{text}'"]
+    assert one("resultados", "VALUE", "NaN") == (None, [])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.sampled_from(["", " ", "  ", "\u00a0", "\t"]), st.sampled_from(["", " ", " \u00a0"]))
+def test_padding_changes_nothing(data, before, after):
+    """A cell between blanks is judged as the cell alone: the short way and the long way agree."""
+    moments = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)).map(lambda at: str(at)[:19])
+    texts = {"DATA": moments, "VALUE": numberish, "ID": st.integers(-9, 2**33).map(str), "NAME": st.just("012001")}
+    rows = data.draw(st.lists(st.fixed_dictionaries(texts), min_size=1, max_size=20))
+    bare = judge("resultados", [changed("resultados", **{k: v.strip(" ") for k, v in row.items()}) for row in rows])
+    padded = [changed("resultados", **{k: before + v.strip(" ") + after for k, v in row.items()}) for row in rows]
+    assert judge("resultados", padded) == bare
 
 
 def test_case_and_whole_group_numbers_are_folded():

@@ -18,6 +18,7 @@ def header(lines, contract, where="csv"):
     return find_header([split_line(line, separator) for line in lines], contract, where)
 
 
+@pytest.mark.fault(21)
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_separator_is_the_one_that_names_the_columns(separator):
     """Decimal commas or commas in texts do not win against the separator of the header."""
@@ -28,24 +29,22 @@ def test_separator_is_the_one_that_names_the_columns(separator):
 def test_title_and_blank_lines_stand_before_the_header():
     """The header is found among the first 20 lines, and the lines before it are no rows."""
     found = header(["Report 2026", "", "KNR;STATUS;DATA", "2023-2056234;M700;2023-05-08"], STATUS)
-    assert (found.row, found.width, found.positions) == (2, 3, {"KNR": 0, "STATUS": 1, "DATA": 2})
+    assert (found.row, found.width, found.blocks) == (2, 3, ({"KNR": 0, "STATUS": 1, "DATA": 2},))
 
 
+@pytest.mark.fault(18, 19)
 def test_case_blanks_order_and_compatibility_forms_do_not_matter():
     """Columns are mapped by name, however it is written."""
     found = header([" data ,Knr,ＳＴＡＴＵＳ"], STATUS)
-    assert found.positions == {"KNR": 1, "STATUS": 2, "DATA": 0}
+    assert found.blocks == ({"KNR": 1, "STATUS": 2, "DATA": 0},)
 
 
+@pytest.mark.fault(18)
 def test_extra_columns_are_ignored_and_named():
     """What the contract does not know is passed over and told."""
     found = header(["Unnamed: 0,KNR,STATUS,,DATA,Note"], STATUS)
     assert found.extra == ("Unnamed: 0", "column 4", "Note")
-    assert found.cells(["0", "2023-2056234", "M700", "", "2023-05-08"]) == {
-        "KNR": "2023-2056234",
-        "STATUS": "M700",
-        "DATA": "2023-05-08",
-    }
+    assert found.blocks == ({"KNR": 1, "STATUS": 2, "DATA": 4},)
 
 
 def test_absent_optional_columns_are_named():
@@ -60,6 +59,7 @@ def refusal(lines, contract):
     return str(caught.value)
 
 
+@pytest.mark.fault(18)
 def test_a_missing_required_column_is_refused_with_a_guess():
     """The refusal says which column, on which line, what there is, and what is probably meant."""
     assert refusal(["title", "KNR,NAME,ID,STATUS,UNIT,VALUEID,VALUE,DATE"], RESULTADOS) == (
@@ -69,9 +69,12 @@ def test_a_missing_required_column_is_refused_with_a_guess():
     )
 
 
+@pytest.mark.fault(19)
 def test_a_header_with_a_nul_is_not_taken_for_the_column():
-    """`KNR` with an invisible sign looks right and is not; the refusal shows the sign."""
+    """`KNR` with an invisible sign looks right and is not; the refusal shows it, on a column that may be absent too."""
     assert "'KNR\\x00'" in refusal(["KNR\0,STATUS,DATA"], STATUS)
+    message = refusal(["KNR,ESTACAO,HALLE,FALHA,DATA,COR\0"], FALHAS)
+    assert message.startswith("The header names 'COR\\x00' (csv, line 1). It holds a NUL, which no one can see")
 
 
 def test_no_header_is_refused_without_showing_data():
@@ -94,11 +97,49 @@ def test_a_file_in_the_wrong_folder_is_sent_to_the_right_one(dropped, really):
     assert message.endswith(f"Put it into uploads/{really} instead.")
 
 
-def test_a_column_named_twice_is_refused():
-    """`STATUS` and `Status` are one name; which of them is meant cannot be known."""
-    message = refusal(["KNR,STATUS,DATA,Status"], STATUS)
-    assert message.startswith("The header names STATUS more than once (csv, line 1).")
-    assert message.endswith("Keep one of the columns, or rename the others.")
+@pytest.mark.fault(19)
+@pytest.mark.parametrize(
+    "line", ["KNR,STATUS,DATA,Status", "KNR,STATUS,DATA,DATA,STATUS,KNR", "KNR,STATUS,DATA,KNR,STATUS"]
+)
+def test_a_column_named_twice_is_refused(line):
+    """`STATUS` and `Status` are one name; which of them is meant cannot be known, unless all stand again in order."""
+    message = refusal([line], STATUS)
+    assert message.startswith("The header names ")
+    assert "STATUS more than once (csv, line 1)." in message
+    assert "Keep one of the columns, or rename the others; only all 3 together, in the same order" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "second"),
+    [
+        ("KNR,STATUS,DATA,KNR,STATUS,DATA", {"KNR": 3, "STATUS": 4, "DATA": 5}),
+        ("KNR,STATUS,DATA,,Knr, status ,DATA", {"KNR": 4, "STATUS": 5, "DATA": 6}),
+        ("KNR,STATUS,DATA,Unnamed: 3,KNR.1,STATUS.1,DATA.1", {"KNR": 4, "STATUS": 5, "DATA": 6}),
+    ],
+)
+def test_whole_blocks_may_stand_side_by_side(line, second):
+    """A table that overflowed to the right is one table, also when pandas wrote it once more."""
+    assert header([line], STATUS).blocks == ({"KNR": 0, "STATUS": 1, "DATA": 2}, second)
+
+
+def test_a_name_with_a_number_behind_it_is_no_block():
+    """`STATUS.1` alone is a column that the contract does not know, and stands for none that is missing."""
+    assert header(["KNR,STATUS,DATA,STATUS.1"], STATUS).extra == ("STATUS.1",)
+    assert "DATA of status is missing" in refusal(["KNR,STATUS,DATA.1"], STATUS)
+
+
+def test_a_correction_file_names_its_rows_in_quarantine():
+    """The column is part of the table, wherever it stands; twice, it is refused as any other."""
+    found = header(["QUARANTINE_ID,KNR,STATUS,DATA"], STATUS)
+    assert (found.corrects, found.extra, found.blocks[0]["quarantine_id"]) == (True, (), 0)
+    assert "quarantine_id more than once" in refusal(["KNR,STATUS,DATA,QUARANTINE_ID,quarantine_id"], STATUS)
+
+
+@pytest.mark.fault(26)
+def test_a_header_of_very_many_columns_is_refused():
+    """Each would cost memory and time; the refusal does not print them all."""
+    message = refusal([",".join(["KNR,STATUS,DATA", *(f"c{place}" for place in range(2_000))])], STATUS)
+    assert message.startswith("The header has 2,003 columns (csv, line 1). At most 2,000 are read.")
 
 
 def test_a_header_below_the_twentieth_line_is_not_looked_for():

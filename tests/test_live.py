@@ -58,8 +58,8 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     # Few vehicles, so few failures: enough for a verdict of a test, not of a plant.
     (home / "settings.toml").write_text("min_failures_to_judge = 5\n")
     settings = Settings(home=home, port=0)
-    with service.running(settings) as url, instance.opened(settings) as dagster:
-        running = Live(url, Platform(settings), dagster)
+    with service.running(settings) as started, instance.opened(settings) as dagster:
+        running = Live(started.url, Platform(settings), dagster)
         simulate(Simulation(vehicles=800, weeks=8, dirt=SOME_DIRT), settings.uploads_folder)
         running.until(lambda: running.materialized("model_comparison"), "the first comparison")
         yield running
@@ -174,7 +174,7 @@ def test_every_asset_page_is_complete(live: Live) -> None:
         decided(live.platform.settings, "road_test", {**form, "expected_version": "", "who": "Rui", "why": "a test"})
         live.until(lambda: live.materialized("predictions"), "the predictions")
     for asset in (
-        *("raw_resultados", "raw_falhas", "raw_status", "resultados", "falhas", "status"),
+        *("raw_resultados", "raw_falhas", "raw_status", "resultados", "falhas", "status", "quarantine"),
         *("vehicles", "candidate_model", "model_comparison", "production_model", "predictions"),
     ):
         event = live.instance.get_latest_materialization_event(dg.AssetKey(asset))

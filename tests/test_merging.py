@@ -3,79 +3,26 @@
 import dataclasses
 import datetime as dt
 import json
-import random
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from merging_plant import NOON, Plant, counts, csv, measured
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.ledger import UploadFacts
 from failure_platform.resources import lake_views
 from failure_platform.resources.judged_rows import judge_rows
-from failure_platform.resources.lake import Lake
-from failure_platform.resources.merging import LedgerError, merge, merge_upload, merge_uploads, refuse
-from failure_platform.resources.reading import read_upload
+from failure_platform.resources.ledger_lines import LedgerError, refuse
+from failure_platform.resources.merging import merge, merge_uploads
 
 REAL = Path(__file__).parent / "real"
-NOON = dt.datetime(2026, 11, 21, 12)
-HEADERS = {kind: ",".join(contract.names) for kind, contract in CONTRACTS.items()}
-
-
-class Plant:
-    """A lake in a folder, and a clock that moves on a minute with each upload."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.lake = Lake(folder / "lake.duckdb", wait_seconds=5)
-        self.count = 0
-
-    def facts(self, kind="resultados"):
-        self.count += 1
-        return UploadFacts(
-            f"u{self.count:03}", kind, f"{kind}.csv", f"{self.count:064}", 1, NOON + dt.timedelta(minutes=self.count)
-        )
-
-    def received(self, content, kind="resultados"):
-        path = self.folder / "original"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        return read_upload(path, CONTRACTS[kind], self.folder / "work", person_key=b"key")
-
-    def merge(self, content, kind="resultados", facts=None):
-        facts = facts or self.facts(kind)
-        return merge_upload(self.lake, CONTRACTS[kind], facts, self.received(content, kind), NOON)
-
-    def see(self, look, *args):
-        with self.lake.read() as con:
-            return look(con, *args)
-
-    def rows(self, query):
-        with self.lake.read() as con:
-            return con.execute(query).fetchall()
-
-    def content(self, kind="resultados"):
-        return self.see(lake_views.content_hash, CONTRACTS[kind])
 
 
 @pytest.fixture
 def plant(tmp_path):
     return Plant(tmp_path)
-
-
-def measured(value, name="012001", data="2023-05-08 10:00:00", knr="2023-2056234"):
-    return f"{knr},{name},1,10,Nm,0,{value},{data}"
-
-
-def csv(*rows, kind="resultados"):
-    return "\n".join([HEADERS[kind], *rows]) + "\n"
-
-
-def counts(line):
-    return (line.rows_in, line.merged, line.duplicate, line.superseded, line.quarantined)
 
 
 @pytest.mark.parametrize("data_set", ["ai4i", "azure_m01_10", "secom_first70"])
@@ -105,6 +52,7 @@ def test_the_line_says_what_became_of_the_rows(plant):
     assert plant.see(lake_views.ledger_line, facts.key) == line
 
 
+@pytest.mark.fault(16)
 def test_within_a_file_the_later_line_wins(plant):
     """A redone entry stands below the old one; the old one is kept aside, exact copies are duplicates."""
     line = plant.merge(csv(measured(1), measured(2), measured(3), measured(2), measured(2)))
@@ -116,6 +64,7 @@ def test_within_a_file_the_later_line_wins(plant):
     ]
 
 
+@pytest.mark.fault(16)
 def test_a_later_upload_wins_and_the_older_line_is_corrected(plant):
     """The older row is kept with who replaced it and when, and `merged` stays the number of rows in the lake."""
     plant.merge(csv(measured(1), measured(1, "012002")))
@@ -159,6 +108,7 @@ def test_what_was_received_later_wins_also_when_it_is_merged_first(plant):
     assert plant.see(lake_views.ledger_disagreements) == []
 
 
+@pytest.mark.fault(16)
 def test_the_same_row_in_other_padding_and_blanks_is_a_duplicate(plant):
     """A later export writes the same rows otherwise; they are the same rows."""
     plant.merge(csv("2023-2056234,012001,1,10,Nm        ,0,  2.5,2023-05-08 10:00:00.000", measured("", "012002")))
@@ -174,6 +124,7 @@ def test_a_missing_part_of_a_key_equals_a_missing_part(plant):
     assert counts(line) == (2, 1, 1, 0, 0)
 
 
+@pytest.mark.fault(1)
 def test_merging_the_same_upload_again_changes_nothing(plant):
     """A run that was killed after its commit may be repeated."""
     facts = plant.facts()
@@ -201,14 +152,14 @@ def test_bad_rows_are_kept_with_place_reasons_and_content(plant):
     bad = "2023-XX56234,T-CROSS,K2K2,DHS,HCEQS506,FHQWRAP,ROD,noise,5,ontem"
     plant.merge(csv(bad, "2023-2056234,too,few", kind="falhas"), "falhas")
     first, second = plant.rows("SELECT * FROM quarantine ORDER BY line")
-    assert first[:6] == (
-        "u001", "falhas", None, 2, ["KNR", "DATA"],
+    assert first[:7] == (
+        "u001-1", "u001", "falhas", None, 2, ["KNR", "DATA"],
         ["KNR: does not match ^[0-9]{4}-[0-9]{7}$: '2023-XX56234'", "DATA: not a date and time: 'ontem'"],
     )  # fmt: skip
-    raw = json.loads(first[6])
+    raw = json.loads(first[7])
     assert (raw["KNR"], raw["FALHA"], raw["DATA"]) == ("2023-XX56234", "noise", "ontem")
-    assert "FHQWRAP" not in first[6]
-    assert second[:6] == ("u001", "falhas", None, 3, [], ["line: fewer cells than the header has columns"])
+    assert "FHQWRAP" not in first[7]
+    assert second[:7] == ("u001-2", "u001", "falhas", None, 3, [], ["line: fewer cells than the header has columns"])
     assert plant.see(lake_views.quarantine_reasons) == [
         ("DATA: not a date and time", 1),
         ("KNR: does not match ^[0-9]{4}-[0-9]{7}$", 1),
@@ -255,11 +206,12 @@ def test_counts_that_do_not_add_up_stop_the_merge(plant):
     """Should a row ever get lost on the way, nothing of the upload is merged."""
     facts, received = plant.facts(), plant.received(csv(measured(1)))
     judged = judge_rows(CONTRACTS["resultados"], received, facts.received_at)
+    lost = dataclasses.replace(judged, received=dataclasses.replace(received, rows_in=2))
     with (
-        pytest.raises(LedgerError, match="does not add up and was not merged: 2 rows came in"),
+        pytest.raises(LedgerError, match="does not add up and nothing was changed: 2 rows came in"),
         plant.lake.write() as con,
     ):
-        merge(con, CONTRACTS["resultados"], facts, dataclasses.replace(judged, rows_in=2), NOON)
+        merge(con, CONTRACTS["resultados"], [(facts, lost)], NOON)
     assert plant.see(lake_views.row_counts)["resultados"] == 0
 
 
@@ -287,7 +239,7 @@ folder, contract = Path(sys.argv[1]), CONTRACTS["resultados"]
 received = Received.load(folder / "work")
 facts = UploadFacts("u002", "resultados", "resultados.csv", f"{2:064}", 1, datetime(2026, 11, 21, 12, 2))
 with Lake(folder / "lake.duckdb").write() as con:
-    merge(con, contract, facts, judge_rows(contract, received, facts.received_at), datetime(2026, 11, 21, 12))
+    merge(con, contract, [(facts, judge_rows(contract, received, facts.received_at))], datetime(2026, 11, 21, 12))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 
@@ -303,100 +255,3 @@ def test_a_merge_killed_before_its_commit_did_not_happen_and_can_be_repeated(pla
     assert (plant.content(), plant.see(lake_views.ledger)) == before
     assert counts(plant.merge(second)) == (3, 2, 0, 0, 1)
     assert plant.see(lake_views.ledger_disagreements) == []
-
-
-# A handful of keys and values, so that uploads repeat and contradict each other often.
-one_row = st.builds(
-    measured,
-    st.sampled_from(["1", "2", "", "2,50", "bad"]),
-    st.sampled_from(["012001", "012002"]),
-    st.sampled_from(["2023-05-08 10:00:00", "2023-05-08 10:00:01", "8/5/2023 10:00:02"]),
-    st.sampled_from(["2023-2056234", "2023-2056235"]),
-).map(lambda line: line.replace("2,50", '"2,50"'))
-slow_but_few = settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def expected_lake(uploads):
-    """The rules in plain Python: uploads in the order in which they were received, lists of (key, value or None)."""
-    lake, lines = {}, []
-    for number, rows in enumerate(uploads):
-        good = [row for row in rows if row[1] != "bad"]
-        last = dict(good)
-        line = {"duplicate": len(good) - len(set(good)), "quarantined": len(rows) - len(good), "merged": 0,
-                "superseded": len(set(good)) - len(last)}  # fmt: skip
-        lines.append(line)
-        for key, value in last.items():
-            if key in lake and lake[key][0] == value:
-                line["duplicate"] += 1
-                continue
-            if key in lake:
-                lines[lake[key][1]]["merged"] -= 1
-                lines[lake[key][1]]["superseded"] += 1
-            lake[key] = (value, number)
-            line["merged"] += 1
-    return {key: value for key, (value, _) in lake.items()}, lines
-
-
-@slow_but_few
-@given(st.lists(st.lists(one_row, max_size=8), min_size=1, max_size=4))
-def test_the_lake_is_what_the_rules_say(tmp_path_factory, uploads):
-    """Rows and ledger lines of any uploads that repeat and contradict each other are those of the rules by hand."""
-    plant = Plant(tmp_path_factory.mktemp("plant"))
-    for rows in uploads:
-        plant.merge(csv(*rows))
-
-    def by_hand(line):
-        cells = line.replace('"2,50"', "2.5").split(",")
-        moment = cells[7].replace("8/5/2023", "2023-05-08")
-        value = cells[6] if cells[6] == "bad" else float(cells[6]) if cells[6] else None
-        return (cells[0], cells[1], moment), value
-
-    lake, lines = expected_lake([[by_hand(line) for line in rows] for rows in uploads])
-    found = plant.rows("SELECT KNR, NAME, CAST(DATA AS VARCHAR), VALUE FROM resultados")
-    assert sorted(found, key=str) == sorted([(*key, value) for key, value in lake.items()], key=str)
-    for line, expected in zip(plant.see(lake_views.ledger), lines, strict=True):
-        assert {name: getattr(line, name) for name in expected} == expected
-        assert line.balanced
-    assert plant.see(lake_views.ledger_disagreements) == []
-
-
-@slow_but_few
-@given(st.lists(st.lists(one_row, max_size=6), min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_the_ledger_agrees_in_any_order_of_merging(tmp_path_factory, uploads, order):
-    """Uploads that are merged in another order than they were received in are accounted for all the same."""
-    plant = Plant(tmp_path_factory.mktemp("plant"))
-    waiting = [(plant.facts(), rows) for rows in uploads]
-    order.shuffle(waiting)
-    for facts, rows in waiting:
-        plant.merge(csv(*rows), facts=facts)
-        assert plant.see(lake_views.ledger_disagreements) == []
-    assert plant.rows("SELECT count(*) - count(DISTINCT (KNR, NAME, ID, VALUE_ID, DATA)) FROM resultados") == [(0,)]
-
-
-DIALECTS = [(",", "utf-8"), (";", "utf-8-sig"), ("\t", "utf-16"), ("|", "cp1252")]
-
-
-@slow_but_few
-@given(
-    st.integers(0, 40),
-    st.integers(1, 4),
-    st.randoms(use_true_random=False),
-    st.lists(st.sampled_from(DIALECTS), min_size=4, max_size=4),
-)
-def test_shuffled_split_repeated_and_rewritten_rows_make_the_same_lake(
-    tmp_path_factory, size, parts, shuffle, dialects
-):
-    """Where no rows contradict each other, neither the order of rows, columns and files nor their writing matters."""
-    rows = [measured(number, f"{number:06}", f"2023-05-{number % 28 + 1:02} 10:00:00") for number in range(size)]
-    whole = Plant(tmp_path_factory.mktemp("whole"))
-    whole.merge(csv(*rows))
-    table = [line.split(",") for line in [HEADERS["resultados"], *rows]]
-    pieces = Plant(tmp_path_factory.mktemp("pieces"))
-    for part, (separator, encoding) in zip(range(parts), dialects, strict=False):
-        columns = random.Random(part).sample(range(8), 8)
-        body = [row for number, row in enumerate(table[1:]) if number % parts == part or shuffle.random() < 0.3]
-        shuffle.shuffle(body)
-        text = "\r\n".join(separator.join(row[column] for column in columns) for row in [table[0], *body])
-        pieces.merge(text.encode(encoding))
-    assert pieces.content() == whole.content()
-    assert sum(line.merged for line in pieces.see(lake_views.ledger)) == size

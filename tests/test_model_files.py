@@ -105,6 +105,7 @@ def test_no_type_is_allowed_that_no_family_needs() -> None:
     assert needed == set(ALLOWED_TYPES)
 
 
+@pytest.mark.fault(9)
 def test_a_model_with_code_of_its_own_is_refused_when_saved(registry: Registry) -> None:
     model = trained(pipeline=make_pipeline(FunctionTransformer(_own_code), logistic()))
     with pytest.raises(ModelRefusedError, match=r"_own_code.*ALLOWED_TYPES"):
@@ -119,6 +120,7 @@ def _own_code(frame: pd.DataFrame) -> pd.DataFrame:
 # --- what is loaded is what was saved ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault(8)
 def test_a_flipped_byte_in_any_file_is_refused_and_training_again_repairs_it(registry: Registry) -> None:
     row = registry.save(trained(), NOW)
     for name in row.files:
@@ -133,6 +135,7 @@ def test_a_flipped_byte_in_any_file_is_refused_and_training_again_repairs_it(reg
     assert [v.version for v in registry.versions("road_test")] == [row.version]
 
 
+@pytest.mark.fault(8)
 def test_a_damaged_version_is_not_replaced_by_a_model_that_says_something_else(registry: Registry) -> None:
     model = trained()
     row = registry.save(model, NOW)
@@ -167,6 +170,7 @@ class Payload:
         return os.mkdir, (str(self.mark),)
 
 
+@pytest.mark.fault(9)
 @pytest.mark.parametrize("hashed", [True, False], ids=["with its hash in the row", "with another hash"])
 @pytest.mark.parametrize("kind", ["pickle", "skops"])
 def test_a_crafted_model_file_runs_nothing(registry: Registry, tmp_path: Path, kind: str, hashed: bool) -> None:
@@ -185,6 +189,7 @@ def test_a_crafted_model_file_runs_nothing(registry: Registry, tmp_path: Path, k
     assert not mark.exists()
 
 
+@pytest.mark.fault(43)
 @pytest.mark.parametrize(
     ("library", "version", "usable"),
     [

@@ -109,6 +109,7 @@ def test_a_second_run_changes_nothing(
     assert len(terminal("models", "--json")["versions"]) == 1
 
 
+@pytest.mark.fault(14)
 def test_the_same_bytes_under_another_name_are_already_in(
     real_data: Callable[[str], Path], processed: Callable[[Path], tuple[Terminal, dict[str, Any]]]
 ) -> None:

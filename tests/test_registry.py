@@ -152,6 +152,7 @@ def in_forks(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
+@pytest.mark.fault(2)
 def test_a_save_killed_at_any_step_leaves_no_version_and_the_next_save_a_whole_one(
     registry: Registry, tmp_path: Path
 ) -> None:
@@ -237,6 +238,7 @@ def test_a_refusal_leaves_the_log_as_it_was(registry: Registry) -> None:
     assert registry.history("road_test") == before
 
 
+@pytest.mark.fault(42)
 def test_of_two_processes_that_decide_at_once_one_wins_the_other_is_told_and_readers_see_old_or_new(
     registry: Registry, tmp_path: Path
 ) -> None:

@@ -1,70 +1,16 @@
 """Promises of the arrival sensors, driven through real ticks on a real Dagster instance."""
 
 import gzip
-from pathlib import Path
 
 import dagster as dg
 import pytest
+from ticks import Ticks
 
-from failure_platform.definitions import build
-from failure_platform.resources.lake_views import ledger
-from failure_platform.resources.platform import Platform
+from failure_platform.resources.lake_views import ledger, row_counts
+from failure_platform.sensors.arrivals import RANGE_END, RANGE_START
 from failure_platform.settings import Settings
 
 STATUS = "KNR,STATUS,DATA\n2024-0210001,M700,2024-01-08 06:00:00\n"
-
-
-class Ticks:
-    """The status sensor of one home, ticked by hand; runs are executed as the daemon would."""
-
-    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
-        self.platform = Platform(settings)
-        self.defs = build(settings)
-        self.instance = instance
-        self.cursor: str | None = None
-        self.run_keys: set[str] = set()
-
-    def drop(self, name: str, text: str) -> Path:
-        path = self.platform.inbox.folder("status") / name
-        path.write_text(text)
-        return path
-
-    def tick(self) -> dg.SensorResult | dg.SkipReason:
-        context = dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursor,
-            repository_def=self.defs.get_repository_def(),
-            resources={"inbox": self.platform.inbox},
-        )
-        result = self.defs.get_sensor_def("status_arrivals")(context)
-        if isinstance(result, dg.SensorResult):
-            for request in result.dynamic_partitions_requests or []:
-                self.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-            self.cursor = result.cursor
-        assert isinstance(result, (dg.SensorResult, dg.SkipReason))
-        return result
-
-    def run(self, result: dg.SensorResult | dg.SkipReason) -> list[dg.ExecuteInProcessResult]:
-        assert isinstance(result, dg.SensorResult)
-        done = []
-        for request in result.run_requests or []:
-            # Dagster never repeats a key; a sensor that did would have its request dropped without a word.
-            assert request.run_key not in self.run_keys
-            self.run_keys.add(str(request.run_key))
-            done.append(
-                self.defs.resolve_job_def("ingest_status").execute_in_process(
-                    instance=self.instance,
-                    partition_key=request.partition_key,
-                    tags=dict(request.tags),
-                    raise_on_error=False,
-                    run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                )
-            )
-        return done
-
-    def states(self) -> dict[str, str]:
-        with self.platform.lake.read() as connection:
-            return {line.name: line.state for line in ledger(connection)}
 
 
 @pytest.fixture
@@ -81,9 +27,10 @@ def test_a_file_is_picked_up_once(ticks: Ticks) -> None:
     (run,) = ticks.run(ticks.tick())
     assert run.success
     assert ticks.states() == {"a.csv": "merged"}
-    assert isinstance(ticks.tick(), dg.SkipReason)
+    assert ticks.asks_for_nothing()
 
 
+@pytest.mark.fault(14)
 def test_the_same_bytes_again_start_nothing(ticks: Ticks) -> None:
     ticks.drop("a.csv", STATUS)
     ticks.run(ticks.tick())
@@ -94,6 +41,7 @@ def test_the_same_bytes_again_start_nothing(ticks: Ticks) -> None:
     assert ticks.states() == {"a.csv": "merged"}
 
 
+@pytest.mark.fault(15)
 def test_a_changed_file_under_an_old_name_is_a_new_upload(ticks: Ticks) -> None:
     ticks.drop("a.csv", STATUS)
     ticks.run(ticks.tick())
@@ -125,7 +73,7 @@ def test_a_refused_file_stops_only_itself_and_is_retried_when_touched(ticks: Tic
     assert not check.passed
     assert "bad.csv" in str(check.metadata["refused uploads"])
 
-    assert isinstance(ticks.tick(), dg.SkipReason), "nobody asked for a retry"
+    assert ticks.asks_for_nothing(), "nobody asked for a retry"
     bad.touch()
     (again,) = ticks.run(ticks.tick())
     assert not again.success, "alone and still unreadable: the run says so"
@@ -134,6 +82,7 @@ def test_a_refused_file_stops_only_itself_and_is_retried_when_touched(ticks: Tic
     assert mended.success
 
 
+@pytest.mark.fault(10)
 def test_a_file_that_is_still_being_written_waits(ticks: Ticks, settings: Settings) -> None:
     """Files under a name that means "unfinished", and files that change between the two looks, are left alone."""
     path = ticks.drop("a.csv.part", STATUS)
@@ -143,14 +92,68 @@ def test_a_file_that_is_still_being_written_waits(ticks: Ticks, settings: Settin
     assert run.success
 
 
-def test_a_run_that_died_is_asked_for_again_by_dropping_the_file_again(ticks: Ticks) -> None:
-    path = ticks.drop("a.csv", STATUS)
-    ticks.tick()  # its run never happens
-    path.unlink()
-    ticks.drop("a.csv", STATUS)
-    (run,) = ticks.run(ticks.tick())
+@pytest.mark.fault(1)
+def test_uploads_whose_run_died_are_asked_for_again_without_a_hand(ticks: Ticks) -> None:
+    """Killed before, while and after its uploads were merged: in the end each is merged, and once."""
+    for number in range(4):
+        ticks.drop(f"{number}.csv", STATUS.replace("0001", f"000{number}"))
+    request = ticks.request(ticks.tick())
+    ticks.dies(request)
+    second = ticks.request(ticks.tick())
+    (run,) = ticks.run(dg.SensorResult(run_requests=[second]))
     assert run.success
-    assert ticks.states() == {"a.csv": "merged"}
+    # Killed a moment later, after the commit and before the receipts were marked.
+    ticks.instance.delete_run(run.run_id)
+    for receipt in ticks.platform.inbox.receipts("status"):
+        ticks.platform.inbox.mark(receipt, "received")
+    ticks.dies(second)
+    third = ticks.request(ticks.tick())
+    assert len({str(r.run_key) for r in (request, second, third)}) == 3
+    (run,) = ticks.run(dg.SensorResult(run_requests=[third]))
+    assert run.success
+    assert ticks.asks_for_nothing()
+    assert ticks.states() == {f"{number}.csv": "merged" for number in range(4)}
+    with ticks.platform.lake.read() as connection:
+        assert row_counts(connection)["status"] == 4
+
+
+def test_only_what_is_unanswered_is_asked_for_again(ticks: Ticks) -> None:
+    """What was merged, refused or withdrawn is left alone; a range never reaches over it."""
+    for number in range(5):
+        ticks.drop(f"{number}.csv", STATUS.replace("0001", f"000{number}"))
+    request = ticks.request(ticks.tick())
+    receipts = sorted(ticks.platform.inbox.receipts("status"), key=lambda r: r.name)
+    ticks.platform.inbox.mark(receipts[1], "withdrawn")
+    ticks.platform.inbox.mark(receipts[4], "refused")
+    ticks.dies(request)
+    again = ticks.tick()
+    assert isinstance(again, dg.SensorResult)
+    first, second = again.run_requests or []
+    assert first.partition_key == receipts[0].key
+    assert [second.tags[RANGE_START], second.tags[RANGE_END]] == [receipts[2].key, receipts[3].key]
+
+
+def test_a_run_that_is_under_way_is_not_asked_for_twice(ticks: Ticks) -> None:
+    ticks.drop("a.csv", STATUS)
+    ticks.create(ticks.request(ticks.tick()), dg.DagsterRunStatus.STARTED)
+    assert ticks.asks_for_nothing()
+    assert ticks.asks_for_nothing(), "and it is still remembered"
+
+
+def test_a_run_that_failed_for_a_reason_waits_for_a_person(ticks: Ticks) -> None:
+    """The same would happen again; touching the file is how a person asks for it."""
+    path = ticks.drop("a.csv", STATUS)
+    run = ticks.create(ticks.request(ticks.tick()), dg.DagsterRunStatus.FAILURE)
+    ticks.instance.add_run_tags(run.run_id, {"dagster/failure_reason": "STEP_FAILURE"})
+    assert ticks.asks_for_nothing()
+    path.touch()
+    assert ticks.request(ticks.tick()).run_key
+
+
+def test_dagster_does_not_repeat_the_runs_that_the_sensor_follows(ticks: Ticks) -> None:
+    """Two that repeat the same run would double it."""
+    ticks.drop("a.csv", STATUS)
+    assert ticks.request(ticks.tick()).tags["dagster/max_retries"] == "0"
 
 
 def test_a_removed_original_does_not_matter_once_it_is_archived(

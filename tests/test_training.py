@@ -57,6 +57,7 @@ def plant() -> tuple[Split, TrainedModel, np.ndarray]:
     return split, train(split.training, HORIZON, Recipe()), truth
 
 
+@pytest.mark.fault(38)
 def test_both_sides_are_apart_in_time_by_the_horizon() -> None:
     """At the first judged vehicle's prediction point every trained-on label was known, and nobody is on both sides."""
     frame, _ = _plant(400)
@@ -193,6 +194,7 @@ def test_a_lacking_value_is_a_gap_and_a_lacking_count_is_zero() -> None:
     assert not np.array_equal(lacking, say(0.9, 0.0))
 
 
+@pytest.mark.fault(39, 40)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [

@@ -21,16 +21,13 @@ from failure_platform.catalog import (
     table_page,
     uploads_of,
 )
-from failure_platform.domain.arrivals import Receipt, groups
+from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.ledger import UploadFacts, UploadLine
+from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources import lake_views
-from failure_platform.resources.merging import merge_uploads, refuse
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.staging import Refused
+from failure_platform.resources.taking import take
 
-# So much is merged in one transaction; a larger upload has one of its own.
-MOST_BYTES_PER_TRANSACTION = 64 << 20
 _COUNTS = ["name", "state", "rows_in", "merged", "duplicate", "superseded", "quarantined"]
 
 
@@ -97,28 +94,15 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
 
 
 def _take(platform: Platform, contract: Contract, receipts: Sequence[Receipt]) -> list[UploadLine]:
-    """Take uploads into the lake, small ones together, and return their ledger lines in the order of the receipts."""
-    for group in groups(receipts, MOST_BYTES_PER_TRANSACTION):
-        now = datetime.now(UTC).replace(tzinfo=None)
-        staged = [(r, platform.staging.rows(r, contract, platform.person_key)) for r in group]
-        readable = [(_facts(r), s) for r, s in staged if not isinstance(s, Refused)]
-        refused = [(_facts(r), s.reason) for r, s in staged if isinstance(s, Refused)]
-        if readable:
-            merge_uploads(platform.lake, contract, readable, now)
-        if refused:
-            with platform.lake.write() as connection:
-                for facts, reason in refused:
-                    refuse(connection, facts, reason, now)
-    with platform.lake.read() as connection:
-        ledger = {line.upload: line for line in lake_views.ledger(connection, contract.kind)}
-    for receipt in receipts:
-        platform.inbox.mark(receipt, ledger[receipt.key].state)
-        platform.staging.drop(receipt)
-    return [ledger[receipt.key] for receipt in receipts]
+    """Take uploads into the lake, note what became of them, and return their ledger lines."""
+    lines = take(platform.lake, platform.staging, contract, receipts, platform.person_key, _now)
+    for receipt, line in zip(receipts, lines, strict=True):
+        platform.inbox.mark(receipt, line.state)
+    return lines
 
 
-def _facts(receipt: Receipt) -> UploadFacts:
-    return UploadFacts(receipt.key, receipt.kind, receipt.name, receipt.sha256, receipt.size, receipt.received_at)
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _ledger(lines: Sequence[UploadLine]) -> pd.DataFrame:
@@ -146,7 +130,7 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
 def _checks(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -> Iterator[dg.AssetCheckResult]:
     uploads = [line.upload for line in lines]
     with platform.lake.read() as connection:
-        disagreements = lake_views.ledger_disagreements(connection)
+        disagreements = lake_views.ledger_disagreements(connection, uploads)
         violations = lake_views.contract_violations(connection, contract, uploads)
         doubled = lake_views.doubled_keys(connection, contract, uploads)
         reasons = [r for upload in uploads for r in lake_views.quarantine_reasons(connection, upload=upload)]

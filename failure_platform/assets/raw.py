@@ -12,19 +12,22 @@ import pandas as pd
 from failure_platform.catalog import (
     CODE_VERSION,
     OWNER,
-    PREVIEW_ROWS,
     Group,
     column_schema,
     inline_table,
-    markdown,
     uploads_of,
 )
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
+from failure_platform.domain.understood import plainly
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.reading import Received
 from failure_platform.resources.staging import Refused
 
+PREVIEWED_ROWS = 3
+_LONGEST_CELL = 20
+# Reading rows back takes half as long as reading a small file: of a large backlog, the newest uploads show theirs.
+MOST_PREVIEWS = 20
 _WHERE = (("sheet", "VARCHAR", "sheet of the file, if it has any"), ("line", "BIGINT", "line or row in the original"))
 
 
@@ -64,19 +67,17 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
         for number, key in enumerate(context.partition_keys, 1):
             receipts[key] = platform.inbox.receipt(contract.kind, key)
             staged[key] = platform.staging.read(receipts[key], contract, platform.person_key)
-            context.add_asset_metadata(_of_upload(receipts[key], staged[key]), partition_key=key)
+            page = _page(receipts[key], staged[key], preview=number > len(context.partition_keys) - MOST_PREVIEWS)
+            context.add_asset_metadata(page, partition_key=key)
             context.log.info(f"{number} of {len(context.partition_keys)}: {receipts[key].name}")
         refused = {receipts[key].name: s.reason for key, s in staged.items() if isinstance(s, Refused)}
-        received = [s for s in staged.values() if isinstance(s, Received)]
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(receipts[context.partition_keys[-1]].sha256),
             metadata={
-                "dagster/row_count": sum(s.rows_in for s in received),
                 "dagster/column_schema": column_schema(
                     [*((c.name, "VARCHAR", c.description) for c in contract.columns), *_WHERE]
                 ),
-                "preview": markdown(_preview(received)),
-                "uploads": len(staged),
+                "uploads in this run": len(staged),
             },
         )
         yield dg.AssetCheckResult(
@@ -92,15 +93,31 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     return raw
 
 
-def _of_upload(receipt: Receipt, staged: Received | Refused) -> Mapping[str, Any]:
-    facts = {"file": receipt.name, "upload": receipt.sha256, "bytes": receipt.size, "attempt": receipt.attempt}
+def _page(receipt: Receipt, staged: Received | Refused, *, preview: bool) -> Mapping[str, Any]:
+    """Return what the page of an upload shows, what matters most first."""
+    facts = {
+        "file": receipt.name,
+        "size": f"{receipt.size:,} bytes",
+        "attempt": receipt.attempt,
+        "upload": receipt.sha256,
+    }
     if isinstance(staged, Refused):
-        return {**facts, "refused": staged.reason}
-    understood = pd.DataFrame([(k, str(v)) for k, v in staged.understood.items()], columns=["what", "understood as"])
-    return {**facts, "rows in the file": staged.rows_in, "understood": inline_table(understood)}
+        return {"refused": staged.reason, "dagster/row_count": 0, **facts, "preview": "Nothing could be read."}
+    understood = pd.DataFrame(plainly(staged.understood), columns=["what", "understood as"])
+    return {
+        "dagster/row_count": staged.rows_in,
+        "what was understood of the file": inline_table(understood),
+        **facts,
+        **({"preview": _preview(staged)} if preview else {}),
+    }
 
 
-def _preview(received: list[Received]) -> pd.DataFrame:
-    if not received:
-        return pd.DataFrame({"": ["nothing could be read"]})
-    return received[0].preview(PREVIEW_ROWS)
+def _preview(received: Received) -> dg.TableMetadataValue:
+    """Return the first rows side by side, a line per column: a wide table would push the page's right edge away."""
+    rows = received.preview(PREVIEWED_ROWS)
+    texts = rows.drop(columns=["sheet", "line"]).fillna("")
+    cut = texts.where(texts.map(len) <= _LONGEST_CELL, texts.map(lambda text: text[: _LONGEST_CELL - 1] + "…"))
+    # Rows of tables that stand side by side have one line: their number tells them apart.
+    where = [f"row {number} (line {line})" for number, line in enumerate(rows["line"], 1)]
+    by_column = cut.set_axis(where, axis="index").T
+    return inline_table(by_column.rename_axis("column").reset_index())

@@ -8,7 +8,6 @@ Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was
 75 the home or the lake is in use: try again later.
 """
 
-import json
 import signal
 import sys
 import tomllib
@@ -16,12 +15,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.console import Console
+from rich.markup import escape
 
+from failure_platform.cli import quarantine
+from failure_platform.cli.output import AsJson, err, show
 from failure_platform.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
 app = typer.Typer(
@@ -31,10 +32,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, "
     "5 a decision was refused, 75 in use: try again later.",
 )
-out = Console()
-err = Console(stderr=True, highlight=False)
+app.add_typer(quarantine.commands, name="quarantine")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 TargetName = Annotated[str, typer.Option("--target", help="Which target.")]
 
 
@@ -57,10 +56,10 @@ def up() -> None:
 
     settings = _settings()
     err.print("starting …")
-    with service.running(settings) as url:
-        err.print(f"[bold]The platform is up: {url}[/]  (Ctrl-C ends it)")
+    with service.running(settings) as platform:
+        err.print(f"[bold]The platform is up: {platform.url}[/]  (Ctrl-C ends it)")
         err.print(f"Drop files into {settings.uploads_folder}/<kind>/")
-        service.wait_for_interrupt()
+        platform.stay_up()
 
 
 @app.command()
@@ -81,8 +80,8 @@ def process(as_json: AsJson = False) -> None:
     from failure_platform.cli import process as flow
     from failure_platform.cli import report
 
-    result = flow.process(_settings(), lambda line: err.print(line))
-    _show(result, as_json, report.processed)
+    result = flow.process(_settings(), lambda line: err.print(line, markup=False))
+    show(result, as_json, report.processed)
     if any(line["state"] == "refused" for line in result["uploads"]):
         raise typer.Exit(3)
 
@@ -93,7 +92,7 @@ def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
     from failure_platform.cli import report
     from failure_platform.cli.summary import history
 
-    _show(history(_settings(), target), as_json, report.models)
+    show(history(_settings(), target), as_json, report.models)
 
 
 @app.command()
@@ -113,7 +112,7 @@ def decide(
     from failure_platform.cli.decide import decided
 
     config = {"decision": decision, "version": version, "expected_version": expected, "who": who, "why": why}
-    _show(decided(_settings(), target, config), as_json, report.decided)
+    show(decided(_settings(), target, config), as_json, report.decided)
 
 
 @app.command()
@@ -124,17 +123,65 @@ def predict(
     from failure_platform.cli import report
     from failure_platform.cli.summary import prediction
 
-    _show(prediction(_settings(), target, knr), as_json, report.predicted)
+    show(prediction(_settings(), target, knr), as_json, report.predicted)
 
 
 @app.command()
-def doctor(as_json: AsJson = False) -> None:
+def uploads(
+    kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None, as_json: AsJson = False
+) -> None:
+    """List every upload and what became of its rows."""
+    from failure_platform.cli.uploads import draw, listed
+
+    show(listed(_settings(), kind), as_json, draw)
+
+
+@app.command()
+def withdraw(
+    upload: Annotated[str, typer.Argument(help="Key, file name, or the first characters of the hash.")],
+    who: Annotated[str, typer.Option(help="Who withdraws it.")],
+    why: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take one upload's rows out of the lake again; what they had replaced comes back."""
+    from failure_platform.cli.uploads import draw_withdrawn, withdrawn
+
+    show(withdrawn(_settings(), upload, who, why), as_json, draw_withdrawn)
+
+
+@app.command()
+def replay(
+    check: Annotated[bool, typer.Option("--check", help="Only compare; change nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build the lake anew from the archived originals, and put it in place if it is not the same."""
+    from failure_platform.cli.replay import draw, replayed
+
+    result = replayed(_settings(), check=check, say=lambda line: err.print(line, markup=False))
+    show(result, as_json, draw)
+    if check and not result["identical"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def restore(as_json: AsJson = False) -> None:
+    """Read the lake and its published snapshot whole, and mend the damaged one from the other."""
+    from failure_platform.cli.restore import draw, restored
+
+    show(restored(_settings()), as_json, draw)
+
+
+@app.command()
+def doctor(
+    scan: Annotated[bool, typer.Option("--scan", help="Read every table of the lake whole; for every night.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show every setting and whether this machine and home are fit to run the platform."""
     from failure_platform.cli import report
     from failure_platform.cli.doctor import examined
 
-    result = examined(_settings())
-    _show(result, as_json, report.examined)
+    result = examined(_settings(), scan=scan)
+    show(result, as_json, report.examined)
     if not all(c["ok"] for c in result["checks"]):
         raise typer.Exit(1)
 
@@ -178,18 +225,11 @@ def simulate(
         "encoding": encoding,
         "gzipped": gzipped,
     }
-    _show(simulated(_settings(), plan, dirt, err), as_json, report.simulated)
+    show(simulated(_settings(), plan, dirt, err), as_json, report.simulated)
 
 
 def _settings() -> Settings:
     return Settings()
-
-
-def _show(result: dict[str, Any], as_json: bool, draw: Any) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=str) + "\n")
-    else:
-        draw(result, out)
 
 
 def _check_settings() -> None:
@@ -215,7 +255,10 @@ def _exit_codes() -> Iterator[None]:
     from failure_platform.cli.service import NotStartedError
     from failure_platform.cli.simulate import WrongOptionsError
     from failure_platform.cli.summary import NotKnownError
-    from failure_platform.resources.lake import LakeBusyError, LakeError
+    from failure_platform.resources.disk_space import DiskFullError
+    from failure_platform.resources.lake_errors import LakeBusyError, LakeError
+    from failure_platform.resources.quarantine import NotExportedError
+    from failure_platform.resources.withdrawing import NotWithdrawableError
 
     codes: dict[type[Exception], int] = {
         HomeBusyError: 75,
@@ -223,12 +266,15 @@ def _exit_codes() -> Iterator[None]:
         DecisionNotTakenError: 5,
         WrongOptionsError: 2,
         NotKnownError: 2,
+        NotExportedError: 2,
+        NotWithdrawableError: 2,
         StageFailedError: 1,
         NotStartedError: 1,
         LakeError: 1,
+        DiskFullError: 1,
     }
     try:
         yield
     except tuple(codes) as error:
-        err.print(f"[red]{type(error).__name__.removesuffix('Error')}[/]: {error}", markup=True)
+        err.print(f"[red]{type(error).__name__.removesuffix('Error')}[/]: {escape(str(error))}")
         sys.exit(next(code for kind, code in codes.items() if isinstance(error, kind)))

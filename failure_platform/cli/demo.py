@@ -45,8 +45,8 @@ def demo(settings: Settings, err: Console, *, exit_when_done: bool) -> None:
     show.say("Simulating a first batch of uploads, with some dirt …")
     show.drop(FIRST)
     show.say("Starting the platform (webserver, daemon, sensors) …")
-    with service.running(settings) as url, instance.opened(settings) as dagster:
-        show.say(f"The UI is up: [bold]{url}[/]")
+    with service.running(settings) as running, instance.opened(settings) as dagster:
+        show.say(f"The UI is up: [bold]{running.url}[/]")
         show.ingested(dagster, FIRST)
         show.compared(dagster)
         if Platform(settings).registry.current(TARGET) is None:
@@ -58,12 +58,12 @@ def demo(settings: Settings, err: Console, *, exit_when_done: bool) -> None:
         show.compared(dagster)
         found = summary(Platform(settings), TARGET)
         report.comparison(found, err)
-        page = f"{url}/assets/production_model?partition={TARGET}"
+        page = f"{running.url}/assets/production_model?partition={TARGET}"
         show.say(f"A person promotes here (Materialize > Open launchpad): [bold]{page}[/]")
-        show.say(f"The whole graph: {url}/asset-groups   The comparison: {url}/assets/model_comparison")
+        show.say(f"The whole graph: {running.url}/asset-groups   The comparison: {running.url}/assets/model_comparison")
         if not exit_when_done:
             show.say("The UI stays up until Ctrl-C.")
-            service.wait_for_interrupt()
+            running.stay_up()
 
 
 class _Show:

@@ -12,16 +12,21 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from failure_platform.resources.lake import LakeError
+from failure_platform.resources import lake_errors, repairs
+from failure_platform.resources.lake_errors import LakeError
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.snapshot import marker_of
 from failure_platform.settings import ENV_PREFIX, Settings
 
 _PACKAGES = ("dagster", "duckdb", "ibis-framework", "pandas", "pandera", "scikit-learn", "skops")
 _LEAST_FREE_BYTES = 5 << 30
 
 
-def examined(settings: Settings) -> dict[str, Any]:
-    """Return settings, versions and checks; a failed check says what to do."""
+def examined(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
+    """Return settings, versions and checks; a failed check says what to do.
+
+    With `scan` every table of the lake and of its snapshot is read whole: the only way to find a damaged block.
+    """
     checks: list[tuple[str, Callable[[Settings], str | None]]] = [
         ("home can be written", _home),
         ("free disk", _disk),
@@ -29,6 +34,8 @@ def examined(settings: Settings) -> dict[str, Any]:
         ("port of the UI is free", _port),
         ("mlflow mirror", _mlflow),
     ]
+    if scan:
+        checks.append(("every row of the lake can be read", _scan))
     wrong = {name: check(settings) for name, check in checks}
     shown = settings.model_dump(mode="json")
     return {
@@ -58,14 +65,28 @@ def _disk(settings: Settings) -> str | None:
 
 
 def _lake(settings: Settings) -> str | None:
-    if not settings.lake_file.exists() and not settings.lake_file.with_name("lake.json").exists():
-        return None  # there is none yet; the first upload makes it
+    if not _is_made(settings):
+        return None  # the first upload makes it
     try:
         with Platform(settings.model_copy(update={"lake_wait_seconds": 1.0})).lake.read() as connection:
             connection.execute("SELECT count(*) FROM uploads").fetchone()
     except LakeError as error:
         return str(error)
     return None
+
+
+def _scan(settings: Settings) -> str | None:
+    if not _is_made(settings):
+        return None
+    try:
+        problems = [problem for one in repairs.scan(Platform(settings).lake) for problem in one.problems]
+    except LakeError as error:
+        return str(error)
+    return " ".join([*problems, lake_errors.REPAIR]) if problems else None
+
+
+def _is_made(settings: Settings) -> bool:
+    return settings.lake_file.exists() or marker_of(settings.lake_file).exists()
 
 
 def _port(settings: Settings) -> str | None:

@@ -1,23 +1,32 @@
 """The Dagster instance of a home: its folder, its configuration, and who may run it.
 
-What belongs here: DAGSTER_HOME and the lock that lets one platform work on a home. What does not: starting the
-platform's processes (service) and running its jobs (process).
+What belongs here: DAGSTER_HOME, the lock that lets one platform work on a home, and closing what a killed one left
+open. What does not: starting the platform's processes (service), finding and ending those that a killed one left
+(survivors), and running its jobs (process).
 """
 
 import fcntl
+import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import TextIO
 
 import dagster as dg
+import psutil
 
 from failure_platform.catalog import LOCATION
+from failure_platform.cli import survivors
 from failure_platform.settings import ENV_PREFIX, Settings
 
 MODULE = "failure_platform.definitions"
 _LOCK = "platform.lock"
+_MAX_RETRIES = "dagster/max_retries"
+_RETRY_NUMBER = "dagster/retry_number"
 _UNDER_WAY = [
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
@@ -62,35 +71,85 @@ def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[int]:
-    """Hold the home's lock; gives the file number, which a child process may inherit to hold it as well.
+def alone(settings: Settings) -> Iterator[str]:
+    """Hold the home's lock, after ending whatever a killed platform left alive here.
+
+    The kernel gives the lock back when its holder dies, however it dies. Processes started meanwhile carry a mark in
+    their environment (it is what this gives) by which the next holder finds them, should this one be killed.
 
     Raises:
         HomeBusyError: a platform is up on this home, or `process` is at work there.
     """
     settings.root.mkdir(parents=True, exist_ok=True)
-    with (settings.root / _LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as busy:
-            lock.seek(0)
+    with (settings.root / _LOCK).open("a+", encoding="utf-8") as lock:
+        taken, before = _take(lock), _read(lock)
+        # A process that the dead one forked may still hold its lock.
+        if before is not None and (taken or not psutil.pid_exists(before.pid)):
+            ended = survivors.end(before.mark, str(settings.dagster_folder))
+            if ended:
+                sys.stderr.write(
+                    f"The platform on {settings.root} (process {before.pid}) was killed; ended {ended} processes that "
+                    "it had left.\n"
+                )
+            taken = taken or _take(lock)
+        if not taken:
             raise HomeBusyError(
-                f"Another platform works on {settings.root} (started as process {lock.read().strip() or 'unknown'}). "
-                "It picks up files by itself; stop it first with Ctrl-C, or choose another home with "
+                f"Another platform works on {settings.root} (started as process {before.pid if before else 'unknown'}"
+                "). It picks up files by itself; stop it first with Ctrl-C, or choose another home with "
                 f"{ENV_PREFIX}HOME."
-            ) from busy
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield lock.fileno()
+            )
+        mark = survivors.new_mark()
+        _write(lock, _Holder(os.getpid(), mark))
+        os.environ[survivors.MARK] = mark
+        try:
+            yield mark
+        finally:
+            del os.environ[survivors.MARK]
+            lock.truncate(0)
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> int:
     """Fail the runs that a killed platform left under way; return how many. Only under the home's lock.
 
-    Without this such a run stays STARTED for ever. Dagster's run retries then repeat it.
+    Without this such a run stays STARTED for ever, and what it had taken of the pools stays taken. The arrival sensors
+    ask again for its uploads; every other run is repeated by Dagster's run retries, from which a kill takes nothing.
+    Runs that were not under way yet (queued, or not yet submitted) are left to the daemon, which goes on with them.
     """
     dead = instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))
     for run in dead:
+        if run.tags.get(_MAX_RETRIES) != "0":
+            repeated = int(run.tags.get(_RETRY_NUMBER, "0"))
+            instance.add_run_tags(run.run_id, {_MAX_RETRIES: str(repeated + instance.run_retries_max_retries)})
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         instance.report_run_failed(run, "The platform was stopped while this run was under way; it is run again.")
     return len(dead)
+
+
+@dataclass(frozen=True)
+class _Holder:
+    """Who holds the lock, as written into its file."""
+
+    pid: int
+    mark: str
+
+
+def _take(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _read(lock: TextIO) -> _Holder | None:
+    lock.seek(0)
+    try:
+        return _Holder(**json.load(lock))
+    except (ValueError, TypeError):  # empty after an orderly end, cut short by a kill, or of an older version
+        return None
+
+
+def _write(lock: TextIO, holder: _Holder) -> None:
+    lock.truncate(0)
+    json.dump(asdict(holder), lock)
+    lock.flush()

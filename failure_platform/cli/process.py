@@ -128,7 +128,7 @@ def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[
         look = receive_settled(platform.inbox, kind, fresh, handled, flow.known(kind))
         platform.inbox.note(look.plan.again)
         flow.ingest(kind, look, settings.uploads_per_run, say)
-        receipts |= look.receipts
+        receipts |= {arrivals.shown_name(name): receipt for name, receipt in look.receipts.items()}
         handled = dict(look.handled)
         if look.waiting:
             say(f"{kind}: waiting for {len(look.waiting)} files that are still being written")

@@ -6,6 +6,7 @@ What belongs here: drawing. What does not: finding anything out.
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 _COLOURS = {
@@ -27,11 +28,11 @@ def processed(result: dict[str, Any], out: Console) -> None:
     for count in counts:
         table.add_column(count, justify="right")
     for line in result["uploads"]:
-        table.add_row(line["kind"], line["name"], _coloured(line["state"]), *(f"{line[c]:,}" for c in counts))
+        table.add_row(line["kind"], escape(line["name"]), _coloured(line["state"]), *(f"{line[c]:,}" for c in counts))
     out.print(table)
     for line in result["uploads"]:
         if line["state"] == "refused":
-            out.print(f"[red]refused[/] {line['kind']}/{line['name']}: {line['reason']}")
+            out.print(f"[red]refused[/] {line['kind']}/{escape(line['name'] + ': ' + line['reason'])}")
     for name, found in result["targets"].items():
         out.print(f"\n[bold]{name}[/]")
         comparison(found, out)
@@ -110,6 +111,37 @@ def simulated(result: dict[str, Any], out: Console) -> None:
     for kind, path in result["uploads"].items():
         out.print(f"{path}: {result['rows'][kind]:,} rows, {result['bytes'][kind] / 1e6:,.1f} MB")
     out.print(f"truth: {result['truth']}\nthe next batch may start on {result['next_start']}")
+
+
+def waiting(result: dict[str, Any], out: Console) -> None:
+    """Draw why rows wait in quarantine."""
+    rows = f"{result['open_rows']:,} {'row waits' if result['open_rows'] == 1 else 'rows wait'} for a correction"
+    table = Table("kind", "reason", title=rows, title_justify="left")
+    for column in ("rows", "uploads"):
+        table.add_column(column, justify="right")
+    table.add_column("newest (UTC)", no_wrap=True)
+    table.add_column("for example")
+    for line in result["reasons"]:
+        # A reason may hold a pattern in brackets, which is no colour.
+        told = (escape(line[name]) for name in ("kind", "reason"))
+        counts = (f"{line[name]:,}" for name in ("rows", "uploads"))
+        table.add_row(*told, *counts, f"{line['newest']:%Y-%m-%d %H:%M}", escape(line["example"]))
+    out.print(table)
+    if result["reasons"]:
+        out.print("To correct them: failure-platform quarantine export FILE.csv --kind KIND")
+
+
+def exported(result: dict[str, Any], out: Console) -> None:
+    """Draw what was exported and what to do with it."""
+    out.print(f"{result['file']}: {result['rows']:,} rows", end="", markup=False)
+    out.print(f" and {result['lines']:,} lines that could not be read as rows" if result["lines"] else "")
+    out.print(
+        f"Correct the cells, keep QUARANTINE_ID, and drop the file into {result['drop_into']}: its rows are merged "
+        "and no longer open. Rows that you leave out stay open.\n"
+        "In Excel, open it by Data > From Text/CSV without type detection: a double click cuts the leading zeros of "
+        "012001 and the seconds of a time.",
+        markup=False,
+    )
 
 
 def examined(result: dict[str, Any], out: Console) -> None:

@@ -1,7 +1,7 @@
 """The platform's processes: webserver, daemon and code server, started and ended as one tree.
 
-What belongs here: start, wait until ready, end without leaving anything behind. What does not: what to show while it
-runs (demo) and the instance's configuration (instance).
+What belongs here: start, wait until ready, start again what died, end without leaving anything behind. What does not:
+what to show while it runs (demo), the instance's configuration and lock (instance).
 """
 
 import json
@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -19,14 +18,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from failure_platform.cli import instance
+from failure_platform.cli import instance, survivors
 from failure_platform.settings import ENV_PREFIX, Settings
 
 _READY_SECONDS = 120.0
 _END_SECONDS = 20.0
-_LINGER_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename ... on PythonError { message } } } } } }
@@ -37,45 +34,79 @@ class NotStartedError(Exception):
     """The platform's processes did not come up."""
 
 
-@contextmanager
-def running(settings: Settings) -> Iterator[str]:
-    """Run the platform and give the address of its UI; on leaving, every process it started has ended.
+class Running:
+    """The processes of a platform and the address of its UI."""
 
-    Raises:
-        HomeBusyError: another platform works on this home.
-        NotStartedError: the port is taken, or the processes ended early; the message names the log.
-    """
-    with instance.alone(settings) as lock:
-        instance.prepare(settings)
-        with instance.opened(settings) as dagster:
+    def __init__(self, settings: Settings, mark: str) -> None:
+        """Choose the port. `mark` is what every process that is started here carries in its environment."""
+        self._settings = settings
+        self._mark = mark
+        self._port = _free_port(settings)
+        self._log = settings.dagster_folder / "platform.log"
+        self._tree: subprocess.Popen[bytes] | None = None
+        self.url = f"http://{settings.host}:{self._port}"
+
+    def start(self) -> None:
+        """Close what a killed platform left under way, then start the processes and wait until they are ready."""
+        with instance.opened(self._settings) as dagster:
             instance.close_dead_runs(dagster)
-        port = _port(settings)
-        log = settings.dagster_folder / "platform.log"
-        url = f"http://{settings.host}:{port}"
-        with log.open("ab") as out:
-            tree = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                _command(settings, port),
-                env={**os.environ, **instance.environment(settings)},
-                cwd=settings.dagster_folder,
+        with self._log.open("ab") as out:
+            self._tree = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
+                _command(self._settings, self._port),
+                env={**os.environ, **instance.environment(self._settings)},
+                cwd=self._settings.dagster_folder,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 # A session of its own: Ctrl-C in the terminal reaches only us, and we end the tree in order.
                 start_new_session=True,
-                # The tree holds the lock too: it lasts as long as any of it lives, even when we are killed.
-                pass_fds=(lock,),
             )
+        _wait_until_ready(self.url, self._tree, self._log)
+
+    def end(self) -> None:
+        """End the processes: in order where they let us, and none is left in any case."""
         try:
-            _wait_until_ready(url, tree, log)
-            yield url
+            if self._tree is not None and self._tree.poll() is None:
+                self._tree.send_signal(signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    self._tree.wait(_END_SECONDS)
         finally:
-            _end(tree)
+            survivors.end(self._mark, str(self._settings.dagster_folder))
+            if self._tree is not None:
+                self._tree.wait()
+
+    def stay_up(self) -> None:
+        """Return when a person presses Ctrl-C, or the process is told to end (which arrives in the same way).
+
+        Until then, processes that end without being told to (killed, out of memory) are started again.
+        """
+        with suppress(KeyboardInterrupt):
+            while True:
+                time.sleep(_LOOK_SECONDS)
+                if self._tree is not None and self._tree.poll() is not None:
+                    sys.stderr.write(
+                        f"The platform's processes ended by themselves (log: {self._log}); starting again.\n"
+                    )
+                    self.end()
+                    self.start()
 
 
-def wait_for_interrupt() -> None:
-    """Return when a person presses Ctrl-C, or the process is told to end (which arrives in the same way)."""
-    with suppress(KeyboardInterrupt):
-        threading.Event().wait()
+@contextmanager
+def running(settings: Settings) -> Iterator[Running]:
+    """Run the platform; on leaving, every process it started has ended.
+
+    Raises:
+        HomeBusyError: another platform works on this home.
+        NotStartedError: the port is taken, or the processes ended early; the message names the log.
+    """
+    with instance.alone(settings) as mark:
+        instance.prepare(settings)
+        platform = Running(settings, mark)
+        try:
+            platform.start()
+            yield platform
+        finally:
+            platform.end()
 
 
 def _command(settings: Settings, port: int) -> list[str]:
@@ -86,7 +117,7 @@ def _command(settings: Settings, port: int) -> list[str]:
     ]
 
 
-def _port(settings: Settings) -> int:
+def _free_port(settings: Settings) -> int:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -126,22 +157,3 @@ def _locations(url: str) -> list[dict[str, Any]]:
         return []
     entries: list[dict[str, Any]] = workspace.get("locationEntries", [])
     return [e for e in entries if e["locationOrLoadError"]]
-
-
-def _end(tree: subprocess.Popen[bytes]) -> None:
-    # Listed before anything ends: afterwards nobody knows any more whose children they were.
-    members = [psutil.Process(tree.pid), *psutil.Process(tree.pid).children(recursive=True)] if _alive(tree) else []
-    if _alive(tree):
-        tree.send_signal(signal.SIGINT)
-    with suppress(subprocess.TimeoutExpired):
-        tree.wait(_END_SECONDS)
-    _, left = psutil.wait_procs(members, timeout=_LINGER_SECONDS)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(left)
-    tree.wait()
-
-
-def _alive(tree: subprocess.Popen[bytes]) -> bool:
-    return tree.poll() is None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-State = Literal["received", "merged", "refused"]
+State = Literal["received", "merged", "refused", "withdrawn"]
 
 # Names that programs give to files they are still writing, or to locks beside them.
 _UNFINISHED = re.compile(r"^(\.|~\$)|\.(part|partial|tmp|crdownload|filepart|swp)$", re.IGNORECASE)
@@ -68,6 +68,11 @@ def is_upload(name: str) -> bool:
     return not _UNFINISHED.search(name)
 
 
+def shown_name(name: str) -> str:
+    """Return a file name as people are shown it: what does not print, or turns the writing round, by its number."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def upload_key(name: str, sha256: str, received_at: datetime) -> str:
     """Return the partition key of an upload, `<received time>_<name>_<first 8 of the hash>`.
 
@@ -117,7 +122,8 @@ def plan(receipts: Iterable[Receipt], known: set[str]) -> Plan:
     """Decide for each received file, given the partition keys that Dagster knows.
 
     The same content twice in one look is one upload. Content that was refused, or whose run never finished, is tried
-    again when its file is dropped or touched again: that is how a person asks for it.
+    again when its file is dropped or touched again: that is how a person asks for it. Content that was withdrawn
+    stays out, however often its file is seen; materialising its partition takes it in again.
     """
     new: dict[str, Receipt] = {}
     again: dict[str, Receipt] = {}
@@ -127,7 +133,7 @@ def plan(receipts: Iterable[Receipt], known: set[str]) -> Plan:
             already_in.append(receipt)
         elif receipt.key not in known:
             new[receipt.key] = receipt
-        elif receipt.state == "merged":
+        elif receipt.state in ("merged", "withdrawn"):
             already_in.append(receipt)
         else:
             again[receipt.key] = receipt.retried()

@@ -1,22 +1,24 @@
 """Turns rows of text into typed rows, each with the list of what is wrong with it. Compiled from the contract.
 
-Belongs here: what a blank, a number and a time look like in the exports, and the contract's checks as Ibis
-expressions. Does not belong here: running them (`resources.judged_rows`) or what the checks are (`contracts`).
+Belongs here: the contract's columns and checks as Ibis expressions. Does not belong here: what a blank, a number and a
+date look like (`cell_texts`, `date_texts`), running them (`resources.judged_rows`), what the checks are (`contracts`).
 
-The work is three steps, each an expression on the named result of the one before, because an engine that gets them
-as one expression would evaluate the shared parts again and again:
+The work is steps, each an expression on the named result of the one before, because an engine that gets them as one
+expression would evaluate the shared parts again and again:
 
-    rows    -> `trimmed`: texts without outer blanks, case folded
-    trimmed -> `typed`:   `<column>` typed, `text <column>` as trimmed; what cannot be typed is NULL
-    typed   -> `judged`:  typed columns and `reasons`, an array of text, empty for a good row
+    rows   -> `texts`:  text columns without outer blanks, case folded; the others as they are
+    texts  -> `plain`:  `plain <column>`: a plain cast of the others, NULL where it fails
+    plain  -> `sifted`: `odd <column>`: the stripped text of cells that a plain cast does not read, or misreads
+    sifted -> `typed`:  `<column>` typed, NULL where that cannot be; `text <column>` as it was
+    typed  -> `looked`: `<n>`: whether the n-th thing that can be wrong is wrong
+    looked -> `judged`: typed columns and `reasons`, an array of text, empty for a good row
 
-Each row of a plant's history passes here, so the usual cell takes the short way: a plain cast; and only what fails it
-is looked at with regular expressions.
+Each row of a plant's history passes here, and nearly every cell is written as its value prints. So a cell is cast, and
+only the odd one is stripped and looked at with regular expressions.
 """
 
 import functools
 import operator
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,24 +26,25 @@ from typing import Any
 
 import ibis
 
+from failure_platform.domain.cell_texts import (
+    blank,
+    is_finite,
+    is_usual_number,
+    is_usual_whole_number,
+    matches_whole,
+    number,
+    start,
+    stripped,
+    whole_number,
+)
 from failure_platform.domain.contracts import CONTRACTS, Column, Contract, ContractError, check_words
-
-# What the exports write where there is nothing.
-_BLANK = "(?i)^(|nan|null|none|nat|n/a|#n/a|<na>)$"
-_LONGEST_BLANK = 4
+from failure_platform.domain.date_texts import is_usual_moment, moment, undecided
+from failure_platform.domain.dates import AS_WRITTEN, DateReading
 
 _IBIS_TYPES = {"text": "string", "integer": "int32", "number": "float64", "timestamp": "timestamp"}
 _FAULTS = {"integer": "not a whole number", "number": "not a number", "timestamp": "not a date and time"}
 _CARRIED = {"row": "int64", "latest": "timestamp"}
 _LONGEST_SHOWN = 60
-_NO_BREAK_SPACE = "\u00a0"
-
-# One sign is the decimal sign, a comma as well as a point. Both together: the last is, and the first parts thousands.
-_POINT_THEN_COMMA = r"^[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$"
-_COMMA_THEN_POINT = r"^[+-]?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+$"
-_CLOCK = r"([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
-_ISO = r"^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}" + _CLOCK + "$"
-_DAY_FIRST = r"^([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(" + _CLOCK + ")$"
 _WHOLE_WITH_POINT = r"^(-?[0-9]+)\.0+$"
 
 
@@ -53,22 +56,24 @@ class Step:
     expression: ibis.Table
 
 
-def steps(contract: Contract, source: str) -> tuple[Step, ...]:
+def steps(contract: Contract, source: str, reading: DateReading = AS_WRITTEN) -> tuple[Step, ...]:
     """Return the steps that judge the rows of the table `source`.
 
     Args:
         contract: what the rows must be.
         source: name of a table with every column of the contract as text, `row`, a BIGINT, and `latest`, the time
             that no row can be newer than, or NULL.
+        reading: how the upload's dates are read.
 
     Returns:
         the steps in order; the last, `judged`, has `row`, the typed columns in the contract's order, and `reasons`.
     """
-    return (
-        Step("trimmed", _trimmed(contract, source)),
-        Step("typed", _typed(contract)),
-        Step("judged", _judged(contract)),
-    )
+    made: list[Step] = []
+    table = ibis.table({**_CARRIED, **dict.fromkeys(contract.names, "string")}, name=source)
+    for name, step in _STEPS.items():
+        made.append(Step(name, step(contract, reading, table)))
+        table = ibis.table(made[-1].expression.schema(), name=name)
+    return tuple(made)
 
 
 def breaking_rows(contract: Contract, table: str) -> ibis.Table:
@@ -85,47 +90,78 @@ def breaking_rows(contract: Contract, table: str) -> ibis.Table:
     return rows.filter(functools.reduce(operator.or_, wrong))
 
 
-def is_blank(text: str) -> bool:
-    """Say whether a single text stands for "nothing", outer blanks apart, as judging does for a column."""
-    return re.search(_BLANK, text.strip()) is not None
+def _texts(contract: Contract, _: DateReading, rows: ibis.Table) -> ibis.Table:
+    tidy = {column.name: _tidy(column, rows[column.name]) for column in contract.columns if column.type == "text"}
+    return rows.mutate(**tidy)
 
 
-def _trimmed(contract: Contract, source: str) -> ibis.Table:
-    rows = ibis.table({**_CARRIED, **dict.fromkeys(contract.names, "string")}, name=source)
-    return rows.select(*_CARRIED, **{column.name: _trim(column, rows[column.name]) for column in contract.columns})
+def _plain(contract: Contract, _: DateReading, texts: ibis.Table) -> ibis.Table:
+    to_cast = [column for column in contract.columns if column.type != "text"]
+    return texts.mutate(**{f"plain {c.name}": texts[c.name].try_cast(_IBIS_TYPES[c.type]) for c in to_cast})
 
 
-def _typed(contract: Contract) -> ibis.Table:
-    trimmed = ibis.table({**_CARRIED, **dict.fromkeys(contract.names, "string")}, name="trimmed")
-    typed = {column.name: _TYPING[column.type](trimmed[column.name]) for column in contract.columns}
-    texts = {f"text {name}": trimmed[name] for name in contract.names}
-    return trimmed.select(*_CARRIED, **typed, **texts)
+def _sifted(contract: Contract, reading: DateReading, plain: ibis.Table) -> ibis.Table:
+    odd = {}
+    for column in contract.columns:
+        if column.type != "text":
+            text, value = plain[column.name], plain[f"plain {column.name}"]
+            usual: Any = _USUAL[column.type](text, value)
+            if column.type == "timestamp" and reading.iso_swapped:
+                usual = ibis.literal(False)
+            odd[f"odd {column.name}"] = ibis.cases((usual, ibis.null("string")), else_=stripped(text))
+    return plain.mutate(**odd)
 
 
-def _judged(contract: Contract) -> ibis.Table:
-    types = {column.name: _IBIS_TYPES[column.type] for column in contract.columns}
-    texts = {f"text {name}": "string" for name in contract.names}
-    typed = ibis.table({**_CARRIED, **types, **texts}, name="typed")
-    faults = [fault for column in contract.columns for fault in _faults(contract, column, typed)]
-    anything = functools.reduce(operator.or_, [wrong for wrong, _ in faults])
-    listed = ibis.array([ibis.cases((wrong, reason)) for wrong, reason in faults]).filter(lambda one: one.notnull())
+def _typed(contract: Contract, reading: DateReading, sifted: ibis.Table) -> ibis.Table:
+    values = {column.name: _value(column, reading, sifted) for column in contract.columns}
+    texts = {f"text {name}": sifted[name] for name in contract.names}
+    odd = {f"odd {column.name}": _odd(column, sifted) for column in contract.columns if column.type != "text"}
+    return sifted.select(*_CARRIED, **values, **texts, **odd)
+
+
+def _looked(contract: Contract, reading: DateReading, typed: ibis.Table) -> ibis.Table:
+    faults = _faults(contract, reading, typed)
+    return typed.mutate(**{str(place): wrong for place, (wrong, _) in enumerate(faults)})
+
+
+def _judged(contract: Contract, reading: DateReading, looked: ibis.Table) -> ibis.Table:
+    said = [(looked[str(place)], words) for place, (_, words) in enumerate(_faults(contract, reading, looked))]
+    anything = functools.reduce(operator.or_, [wrong for wrong, _ in said])
+    listed = ibis.array([ibis.cases(one) for one in said]).filter(lambda one: one.notnull())
     # Most rows are good: the list is put together only where something is wrong.
     none: Any = ibis.literal([], type="array<string>")
-    values = {column.name: _with_default(column, typed) for column in contract.columns}
-    return typed.select("row", **values, reasons=ibis.cases((anything, listed), else_=none))
+    values = {column.name: _with_default(column, looked) for column in contract.columns}
+    return looked.select("row", **values, reasons=ibis.cases((anything, listed), else_=none))
 
 
-def _faults(contract: Contract, column: Column, typed: ibis.Table) -> list[tuple[Any, Any]]:
-    """Return (what is wrong, in which words) for a column; the conditions are never NULL."""
-    value, text = typed[column.name], typed[f"text {column.name}"]
-    shown: Any = ibis.literal("") if column.personal else ": '" + text.left(_LONGEST_SHOWN) + "'"
+_USUAL: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {"integer": is_usual_whole_number, "number": is_usual_number, "timestamp": is_usual_moment}
+)
+_STEPS: Mapping[str, Callable[[Contract, DateReading, ibis.Table], ibis.Table]] = MappingProxyType(
+    {"texts": _texts, "plain": _plain, "sifted": _sifted, "typed": _typed, "looked": _looked, "judged": _judged}
+)
+
+
+def _faults(contract: Contract, reading: DateReading, typed: ibis.Table) -> list[tuple[Any, Any]]:
+    """Return (what is wrong, in which words) for everything that can be; the conditions are never NULL."""
+    return [fault for column in contract.columns for fault in _column_faults(contract, column, reading, typed)]
+
+
+def _column_faults(
+    contract: Contract, column: Column, reading: DateReading, typed: ibis.Table
+) -> list[tuple[Any, Any]]:
+    value = typed[column.name]
+    text = start(stripped(typed[f"text {column.name}"]), _LONGEST_SHOWN)
+    shown: Any = ibis.literal("") if column.personal else ": '" + text + "'"
+    is_blank = ibis.cases((value.isnull(), blank(_odd(column, typed))), else_=False)
     faults: list[tuple[Any, Any]] = []
     if column.type != "text":
-        untyped = ibis.cases((value.isnull(), ~_blank(text)), else_=_not_finite(column, value))
-        faults.append((untyped, f"{column.name}: {_FAULTS[column.type]}" + shown))
+        untyped = value.isnull() & ~is_blank
+        if column.type == "number":
+            untyped = untyped | (value.notnull() & ~is_finite(value))
+        faults.append((untyped, _untyped_words(column, reading, typed) + shown))
     if not column.nullable and column.default is None:
-        missing = ibis.cases((value.isnull(), _blank(text)), else_=False)
-        faults.append((missing, ibis.literal(f"{column.name}: missing")))
+        faults.append((is_blank, ibis.literal(f"{column.name}: missing")))
     for check in contract.model.to_schema().columns[column.name].checks:
         passes = _compiled(check, value)
         faults.append((value.notnull() & ~passes, f"{column.name}: {_negated(check)}" + shown))
@@ -135,15 +171,17 @@ def _faults(contract: Contract, column: Column, typed: ibis.Table) -> list[tuple
     return faults
 
 
-def _blank(text: Any) -> Any:
-    """Say whether a trimmed text stands for "nothing"; never NULL."""
-    # A list of texts to compare with would become a join, and only short texts pay for the expression.
-    return text.isnull() | ibis.cases((text.length() <= _LONGEST_BLANK, text.re_search(_BLANK)), else_=False)
+def _untyped_words(column: Column, reading: DateReading, typed: ibis.Table) -> Any:
+    words = f"{column.name}: {_FAULTS[column.type]}"
+    if column.type != "timestamp" or reading.slashed != "each_row":
+        return ibis.literal(words)
+    told = f"{column.name}: day and month cannot be told apart"
+    return ibis.cases((undecided(_odd(column, typed), typed["KNR"]), told), else_=words)
 
 
-def _not_finite(column: Column, value: Any) -> Any:
-    """Say whether a number is none: 1e999 is written like one and is beyond all of them."""
-    return ~(value.abs() < float("inf")) if column.type == "number" else ibis.literal(False)
+def _odd(column: Column, rows: ibis.Table) -> Any:
+    """Return the stripped text of a cell that a plain cast does not read, NULL for the others."""
+    return rows[f"text {column.name}" if column.type == "text" else f"odd {column.name}"]
 
 
 def _with_default(column: Column, typed: ibis.Table) -> Any:
@@ -151,7 +189,7 @@ def _with_default(column: Column, typed: ibis.Table) -> Any:
     if column.default is None:
         return value
     default: Any = ibis.literal(column.default, _IBIS_TYPES[column.type])
-    return ibis.cases((value.isnull(), ibis.cases((_blank(typed[f"text {column.name}"]), default))), else_=value)
+    return ibis.cases((value.isnull() & blank(_odd(column, typed)), default), else_=value)
 
 
 def _negated(check: Any) -> str:
@@ -183,8 +221,7 @@ def _matches(value: Any, statistics: Mapping[str, Any]) -> Any:
             f"The pattern {pattern} cannot be compiled: spell out sets such as [0-9], and use no look-around, "
             f"back-reference or inner anchor; they differ between Python and the database."
         )
-    end = r"\n?\z" if pattern.endswith("$") else ""
-    return value.re_search(f"^(?:{body}){end}")
+    return matches_whole(value, f"(?:{body})" + (r"\n?" if pattern.endswith("$") else r"(?s:.*)"))
 
 
 _CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = MappingProxyType(
@@ -199,46 +236,28 @@ _CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = MappingProxyTyp
 )
 
 
-def _trim(column: Column, text: Any) -> Any:
-    text = text.replace(_NO_BREAK_SPACE, " ").strip()
-    if column.type == "text":
-        # Some exports write the degree sign as its code.
-        text = text.replace("\\u00B0", "°").replace("\\u00b0", "°")
+def _tidy(column: Column, text: Any) -> Any:
+    # Some exports write the degree sign as its code.
+    text = stripped(text).replace("\\u00B0", "°").replace("\\u00b0", "°")
     if column.fold:
         text = text.upper()
     return text.re_replace(_WHOLE_WITH_POINT, r"\1") if column.whole else text
 
 
-def _as_text(text: Any) -> Any:
-    return ibis.cases((_blank(text), ibis.null("string")), else_=text)
+def _value(column: Column, reading: DateReading, sifted: ibis.Table) -> Any:
+    text = sifted[column.name]
+    if column.type == "text":
+        return ibis.cases((blank(text), ibis.null("string")), else_=text)
+    odd, plain = _odd(column, sifted), sifted[f"plain {column.name}"]
+    match column.type:
+        case "integer":
+            return ibis.cases((odd.isnull(), plain), else_=whole_number(odd))
+        case "number":
+            return ibis.cases((odd.isnull(), plain), else_=number(odd))
+        case "timestamp":
+            value = ibis.cases((odd.isnull(), plain), else_=moment(odd, sifted["KNR"], reading))
+            return value.truncate("h") if reading.to_the_hour else value
 
-
-def _as_number(text: Any) -> Any:
-    comma = ibis.cases(
-        (text.re_search(_POINT_THEN_COMMA), text.replace(".", "").replace(",", ".")),
-        (text.re_search(_COMMA_THEN_POINT), text.replace(",", "")),
-        else_=text.replace(",", "."),
-    )
-    # The database takes 1_000, nan and inf for numbers; the plant writes nothing of the kind.
-    unwanted = text.contains("_") | text.contains("n") | text.contains("N")
-    return ibis.cases((text.contains(","), comma), (unwanted, ibis.null("string")), else_=text).try_cast("float64")
-
-
-def _as_integer(text: Any) -> Any:
-    number = _as_number(text)
-    return ibis.cases((number == number.floor(), number)).try_cast("int32")
-
-
-def _as_timestamp(text: Any) -> Any:
-    return ibis.cases(
-        (text.re_search(_ISO), text),
-        (text.re_search(_DAY_FIRST), text.re_replace(_DAY_FIRST, r"\3-\2-\1\4")),
-    ).try_cast("timestamp")
-
-
-_TYPING: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
-    {"text": _as_text, "integer": _as_integer, "number": _as_number, "timestamp": _as_timestamp}
-)
 
 # A contract that cannot be applied must fail when the platform starts, not when the first file arrives.
 for _contract in CONTRACTS.values():

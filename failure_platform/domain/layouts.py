@@ -6,18 +6,28 @@ Does not belong here: opening files (`resources`), or judging rows (`judging`).
 
 import csv
 import difflib
+import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
 
 HEADER_WITHIN = 20
 """How many lines or rows may stand before the header."""
 
+QUARANTINE_ID = "quarantine_id"
+"""Column that any file may have, in either case: which row in quarantine a row puts right."""
+
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LONGEST_QUOTED_NAME = 40
+_SHOWN_NAMES = 30
+# Far above any export; a reader takes memory and time for every column it is told of.
+_MOST_COLUMNS = 2_000
+# What pandas makes of a name that a table has again.
+_AGAIN = re.compile(r"(.+)\.[1-9][0-9]?")
 
 
 class UploadRefusedError(Exception):
@@ -41,20 +51,22 @@ class Header:
     Args:
         row: its place among the rows searched, from 0.
         width: number of columns of the table, extra ones included.
-        positions: contract column to its place in a row, from 0.
+        blocks: column of the contract, or QUARANTINE_ID, to its place in a row, from 0; several where a table that
+            overflowed goes on to the right of itself.
         extra: names of the columns that the contract does not know; ignored.
         absent: contract columns that the file does not have; none of them is required.
     """
 
     row: int
     width: int
-    positions: dict[str, int]
+    blocks: tuple[Mapping[str, int], ...]
     extra: tuple[str, ...]
     absent: tuple[str, ...]
 
-    def cells(self, row: Sequence[str]) -> dict[str, str]:
-        """Pick the contract's cells out of a row; a row that is too short lacks its last ones."""
-        return {name: row[place] for name, place in self.positions.items() if place < len(row)}
+    @property
+    def corrects(self) -> bool:
+        """Whether the rows say which rows in quarantine they put right."""
+        return QUARANTINE_ID in self.blocks[0]
 
 
 def same_name(text: str) -> str:
@@ -63,8 +75,11 @@ def same_name(text: str) -> str:
 
 
 def split_line(line: str, separator: str) -> list[str]:
-    """Split one line of a delimited file, quotes respected."""
-    return next(csv.reader([line], delimiter=separator), [])
+    """Split one line of a delimited file, quotes respected, but for a line so long that it can be no header."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return line.split(separator)
 
 
 def find_separator(lines: Sequence[str], contract: Contract) -> str:
@@ -91,6 +106,8 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
 
     Raises:
         UploadRefusedError: no header, a required column missing or named twice, or another kind's header.
+
+    The same columns in the same order again are a further block of the table, whatever stands between the blocks.
     """
     searched = rows[:HEADER_WITHIN]
     best = max(range(len(searched)), key=lambda place: len(_named(searched[place], contract)), default=None)
@@ -109,25 +126,71 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
     where = f"{where}, line {best + 1}"
     if missing:
         raise _missing(names, missing, contract, where)
-    twice = sorted(name for name, count in found.items() if count > 1)
-    if twice:
-        raise UploadRefusedError(
-            f"The header names {', '.join(twice)} more than once",
-            where,
-            "Upper and lower case and blanks around a name do not count, so it is not clear which column is meant.",
-            "Keep one of the columns, or rename the others.",
-        )
-    places = {same_name(name): place for place, name in enumerate(names)}
-    known = {same_name(name) for name in contract.names}
+    _refuse_unclear(names, where)
+    blocks = _blocks(names, contract, where)
+    used = {place for block in blocks for place in block.values()}
     return Header(
         row=best,
         width=len(names),
-        positions={name: places[same_name(name)] for name in contract.names if name in found},
-        extra=tuple(
-            name.strip() or f"column {place + 1}" for place, name in enumerate(names) if same_name(name) not in known
-        ),
+        blocks=blocks,
+        extra=tuple(name.strip() or f"column {place + 1}" for place, name in enumerate(names) if place not in used),
         absent=tuple(name for name in contract.names if name not in found),
     )
+
+
+def findings(headers: Sequence[Header], contract: Contract) -> dict[str, Any]:
+    """Return what was understood of a file's headers, the first being the one that was looked for.
+
+    `side_by_side_blocks` and `corrects_quarantine` are told only of files in which they are more than usual.
+    """
+    found: dict[str, Any] = {
+        "header_line": headers[0].row + 1,
+        "ignored_columns": list(dict.fromkeys(name for header in headers for name in header.extra)),
+        "absent_columns": [name for name in contract.names if any(name in header.absent for header in headers)],
+    }
+    if (blocks := max(len(header.blocks) for header in headers)) > 1:
+        found["side_by_side_blocks"] = blocks
+    if any(header.corrects for header in headers):
+        found["corrects_quarantine"] = True
+    return found
+
+
+def _blocks(names: Sequence[str], contract: Contract, where: str) -> tuple[dict[str, int], ...]:
+    """Return the places of the columns, block by block, and refuse names that stand again outside a whole block."""
+    known = {same_name(name): name for name in (*contract.names, QUARANTINE_ID)}
+    exact = [(known[same_name(name)], place) for place, name in enumerate(names) if same_name(name) in known]
+    written = {name: known.get(_AGAIN.sub(r"\1", same_name(name))) for name in names}
+    again = [(known_as, place) for place, name in enumerate(names) if (known_as := written[name])]
+    width = len({name for name, _ in exact})
+    for found in (again, exact):
+        blocks = [dict(found[start : start + width]) for start in range(0, len(found), width)]
+        if all(list(block) == list(blocks[0]) and len(block) == width for block in blocks):
+            return tuple(blocks)
+    twice = sorted(name for name, count in Counter(name for name, _ in exact).items() if count > 1)
+    raise UploadRefusedError(
+        f"The header names {', '.join(twice)} more than once",
+        where,
+        "Upper and lower case and blanks around a name do not count, so it is not clear which column is meant.",
+        f"Keep one of the columns, or rename the others; only all {width} together, in the same order, may stand "
+        "again to the right.",
+    )
+
+
+def _refuse_unclear(names: Sequence[str], where: str) -> None:
+    if len(names) > _MOST_COLUMNS:
+        raise UploadRefusedError(
+            f"The header has {len(names):,} columns",
+            where,
+            f"At most {_MOST_COLUMNS:,} are read.",
+            "Delete the columns that do not belong to the table.",
+        )
+    if broken := [name for name in names if "\0" in name]:
+        raise UploadRefusedError(
+            f"The header names {broken[0][:_LONGEST_QUOTED_NAME]!r}",
+            where,
+            "It holds a NUL, which no one can see, so it is not clear which column is meant.",
+            "Export it again, or write the names anew.",
+        )
 
 
 def _named(cells: Sequence[str], contract: Contract) -> Counter[str]:
@@ -164,7 +227,8 @@ def _missing(names: Sequence[str], missing: list[str], contract: Contract, where
         if (near := difflib.get_close_matches(same_name(name), strangers, n=1, cutoff=0.6))
     ]
     required = [column.name for column in contract.columns if column.required]
-    shown = ", ".join(repr(name.strip()[:_LONGEST_QUOTED_NAME]) for name in names if name.strip())
+    quoted = [repr(name.strip()[:_LONGEST_QUOTED_NAME]) for name in names if name.strip()]
+    shown = ", ".join(quoted[:_SHOWN_NAMES]) + (" ..." if len(quoted) > _SHOWN_NAMES else "")
     hint = f" Perhaps {' and '.join(guesses)}: then rename it." if guesses else ""
     return UploadRefusedError(
         f"The required {'column' if len(missing) == 1 else 'columns'} {', '.join(missing)} of {contract.kind} "

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-LedgerState = Literal["merged", "refused"]
+LedgerState = Literal["merged", "refused", "withdrawn"]
 
 
 @dataclass(frozen=True)
@@ -29,15 +29,15 @@ class UploadLine:
 
     Args:
         upload: key of the upload; kind, name, sha256, bytes and received_at are its facts.
-        merged_at: when it was merged or refused, UTC.
-        state: merged or refused.
+        merged_at: when it was merged, refused or withdrawn, UTC.
+        state: merged, refused or withdrawn.
         rows_in: rows of the file, those that could not be read as rows included.
         merged: of these, rows that are in the lake now.
         duplicate: rows that say what another row of the same key says too.
         superseded: rows that a later row of the same key replaced, in this upload or a later one.
         quarantined: rows that broke the contract.
         first_data: earliest DATA of the good rows, None without any; `last_data` the latest.
-        reason: why it was refused; None where it was not.
+        reason: why it was refused, or withdrawn and by whom; None where it is merged.
         understood: what reading found out about the file.
     """
 

@@ -47,3 +47,8 @@ def row_lines(header_line: int, gaps: Iterable[int], long_rows: Iterable[tuple[i
         pairs[waiting[0] + 1] = first + waiting[0] + 1 + shift
         waiting = next(rows, None)
     return list(pairs.items())
+
+
+def repeated(pairs: list[tuple[int, int]], rows: int, times: int) -> list[tuple[int, int]]:
+    """Return the (row, line) pairs of blocks of `rows` rows each, one after another, that stand on the same lines."""
+    return [(row + block * rows, line) for block in range(times) for row, line in pairs if row < max(rows, 1)]

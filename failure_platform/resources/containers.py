@@ -20,6 +20,8 @@ _ZIP = b"PK\x03\x04"
 _EMPTY_ZIP = b"PK\x05\x06"
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CHUNK = 1 << 20
+_FORMULA = b"<f"
+_ERROR, _BOOLEAN = b't="e"', b't="b"'
 # Below this size a high ratio is harmless: a small sheet of one repeated value compresses very well.
 _RATIO_COUNTS_ABOVE = 64 << 20
 
@@ -78,8 +80,11 @@ def gunzip(source: Path, target: Path, limits: Limits) -> None:
         ) from error
 
 
-def inspect_workbook(path: Path, limits: Limits) -> None:
-    """Make sure that a zip file is an .xlsx without macros, whole, and no larger inside than it says.
+def inspect_workbook(path: Path, limits: Limits) -> frozenset[str]:
+    """Make sure that a zip file is an .xlsx without macros, whole, and no larger inside than allowed.
+
+    Returns:
+        the names of the parts that may hold cells which read as empty and are not: formulas, errors, true and false.
 
     Raises:
         UploadRefusedError: it is not.
@@ -89,11 +94,7 @@ def inspect_workbook(path: Path, limits: Limits) -> None:
             entries = archive.infolist()
             _refuse_foreign({entry.filename for entry in entries}, len(entries), limits)
             meter = _Meter(path.stat().st_size, limits, "zip")
-            for entry in entries:
-                # The listing's sizes are claims; what comes out is counted.
-                with archive.open(entry) as packed:
-                    while chunk := packed.read(_CHUNK):
-                        meter.count(len(chunk))
+            return frozenset({entry.filename for entry in entries if _unpack(archive, entry, meter, limits)})
     except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         raise unreadable_workbook(str(error)) from error
 
@@ -135,6 +136,30 @@ def _refuse_foreign(names: set[str], entries: int, limits: Limits) -> None:
             "Only .xlsx, .csv and gzip of them are taken.",
             "Unpack it and drop the files inside.",
         )
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, meter: "_Meter", limits: Limits) -> bool:
+    """Count what comes out of a part, and tell whether it may hold odd cells."""
+    # The listing's size is a claim, and others read on beyond it: what really comes out is counted.
+    claimed, entry.file_size = entry.file_size, limits.unpacked_bytes + 1
+    odd, unpacked, tail = False, 0, b""
+    with archive.open(entry) as packed:
+        while chunk := packed.read(_CHUNK):
+            meter.count(len(chunk))
+            odd = odd or _maybe_odd(tail + chunk, first=unpacked == 0)
+            unpacked += len(chunk)
+            tail = chunk[-len(_ERROR) :]
+    if unpacked != claimed:
+        raise zipfile.BadZipFile(f"'{entry.filename}' holds {unpacked:,} bytes and says {claimed:,}")
+    return odd
+
+
+def _maybe_odd(xml: bytes, *, first: bool) -> bool:
+    """Tell whether a piece of a sheet's XML may hold a formula, error, true or false; always if spelt unusually."""
+    unusual = first and (b"<worksheet" not in xml or b"='" in xml)
+    # One sign is looked for ten times faster than several, and these stand nowhere else among numbers.
+    found = (sign in xml and spelt in xml for sign, spelt in ((b"f", _FORMULA), (b"e", _ERROR), (b'b"', _BOOLEAN)))
+    return unusual or any(found)
 
 
 class _Meter:

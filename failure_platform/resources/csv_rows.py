@@ -7,32 +7,25 @@ here: finding the dialect (`domain.layouts`), typing (`judging`).
 One quote too many makes a reader take the following lines for part of a value. So every line is accounted for; where
 lines went missing, the file is read again with quotes as plain signs, and only the lines whose quotes are not in
 order are set aside.
+
+Where the table goes on to the right of itself, all rows of the first block come first, then those of the next.
 """
 
-import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.layouts import Header, UploadRefusedError, split_line
-from failure_platform.domain.line_numbers import RowPlaces, row_lines
-from failure_platform.resources import sql_text
+from failure_platform.domain.layouts import QUARANTINE_ID, Header, UploadRefusedError
+from failure_platform.domain.line_numbers import RowPlaces, repeated, row_lines
+from failure_platform.resources import rejected_lines, sql_text
+from failure_platform.resources.disk_space import is_full
+from failure_platform.resources.rejected_lines import Rejected
 from failure_platform.resources.text_files import LONGEST_LINE, TextFile, lines_at
-
-_LONGEST_RAW = 2_000
-_BAD_QUOTES = "line: a quote is not closed, or is followed by more text"
-_FAULTS = {
-    "TOO MANY COLUMNS": "line: more cells than the header has columns",
-    "MISSING COLUMNS": "line: fewer cells than the header has columns",
-    "UNQUOTED VALUE": _BAD_QUOTES,
-    "LINE SIZE OVER MAXIMUM": f"line: longer than {LONGEST_LINE:,} bytes",
-}
-Rejected = list[tuple[str | None, int, str, str]]
 
 
 @dataclass(frozen=True)
@@ -54,10 +47,15 @@ class CsvTable:
     pseudonym: Callable[[str | None], str | None]
 
     @property
-    def personal(self) -> dict[str, int]:
-        """Personal columns that the file has, with their place."""
-        personal = (column.name for column in self.contract.columns if column.personal)
-        return {name: self.header.positions[name] for name in personal if name in self.header.positions}
+    def stored(self) -> tuple[str, ...]:
+        """Columns to write: those of the contract, and which row in quarantine a row puts right where the file says."""
+        return (*self.contract.names, QUARANTINE_ID) if self.header.corrects else self.contract.names
+
+    @property
+    def personal(self) -> tuple[int, ...]:
+        """Places of the personal columns that the file has."""
+        personal = {column.name for column in self.contract.columns if column.personal}
+        return tuple(place for block in self.header.blocks for name, place in block.items() if name in personal)
 
 
 def read_csv_rows(con: duckdb.DuckDBPyConnection, table: CsvTable, target: Path) -> tuple[RowPlaces, bool]:
@@ -75,6 +73,8 @@ def read_csv_rows(con: duckdb.DuckDBPyConnection, table: CsvTable, target: Path)
             return places, True
         places = _Pass(con, table, quoted=False).read(target)
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        if is_full(error):
+            raise  # this says nothing about the file
         raise _unreadable(str(error).splitlines()[0]) from error
     if places is None:
         raise _unreadable("Not every line of it became a row or a line that could be named.")
@@ -102,43 +102,68 @@ class _Pass:
             f"delim={sql_text.text(table.separator)}, quote={quote}, escape={quote}, columns={{{columns}}}, "
             f"store_rejects=true, max_line_size={LONGEST_LINE})"
         )
+        self._faults = self._faults_of_rows()
         # Numbering takes the reader's second thread away; most files need none.
-        number = "" if quoted and not table.personal else ", row_number() OVER () - 1 AS record"
+        number = ", row_number() OVER () - 1 AS record" if self._faults or table.personal else ""
         self._source = f"(SELECT *{number} FROM {reader})"
 
     def read(self, target: Path) -> RowPlaces | None:
         """Return where the rows stand; None where lines were swallowed."""
         self._name_people()
-        chosen = ", ".join(f"{self._stored(name)} AS {sql_text.name(name)}" for name in self._table.contract.names)
+        blocks = self._table.header.blocks
+        chosen = ", ".join(
+            f"{self._stored(block, name)} AS {sql_text.name(_in_block(name, number))}"
+            for number, block in enumerate(blocks)
+            for name in self._table.stored
+        )
         joins = " ".join(
-            f"LEFT JOIN people_{place} ON people_{place}.raw = {self._value(place)}"
-            for place in self._table.personal.values()
+            f"LEFT JOIN people_{place} ON people_{place}.raw = {self._value(place)}" for place in self._table.personal
         )
         # A join gives rows back in any order.
         order = "ORDER BY record" if joins else ""
         line_ends, swallows = self._line_ends()
+        records = target if len(blocks) == 1 else target.with_name("records.parquet")
         self._con.execute(
             f"COPY (SELECT {chosen}, {line_ends} AS line_ends, {swallows} AS swallows FROM {self._source} {joins} "
-            f"WHERE NOT ({self._bad_quotes()}) {order}) TO {sql_text.text(str(target))} (FORMAT parquet)"
+            f"WHERE NOT ({self._is_wrong()}) {order}) TO {sql_text.text(str(records))} (FORMAT parquet)"
         )
         rejected, taken = self._rejected()
         # Read as plain signs, quotes hold nothing together, so that a blank line among them is one.
         held = self._scan.blank_in_quotes if self._quoted else ()
         blanks = (line for line in self._scan.blank_lines if line > self._header_line and line not in held)
         gaps = sorted({*taken, *blanks})
-        bad = self._set_aside(gaps)
-        gaps = sorted({*gaps, *(line[1] for line in bad)})
-        stored = f"read_parquet({sql_text.file(target)}, file_row_number = true)"
+        bad, bad_lines, hidden = self._set_aside(gaps)
+        gaps = sorted({*gaps, *bad_lines})
+        stored = f"read_parquet({sql_text.file(records)}, file_row_number = true)"
         (rows, more, swallowed), *_ = self._con.execute(
             f"SELECT count(*), coalesce(sum(line_ends), 0), coalesce(bool_or(swallows), false) FROM {stored}"
         ).fetchall()
-        if swallowed or self._header_line + rows + more + len(gaps) != self._scan.lines:
+        if swallowed or hidden or self._header_line + rows + more + len(gaps) != self._scan.lines:
             return None
         long_rows = self._con.execute(
             f"SELECT file_row_number, line_ends FROM {stored} WHERE line_ends > 0 ORDER BY 1"
         ).fetchall()
-        lines = row_lines(self._header_line, gaps, long_rows)
+        lines = repeated(row_lines(self._header_line, gaps, long_rows), rows, len(blocks))
+        if records != target:
+            self._put_below_each_other(records, target)
+        if self._table.text.cut is not None:
+            line, content = self._table.text.cut
+            rejected.append((None, line, rejected_lines.CUT, self._raw(content, in_place=False)))
         return RowPlaces(sorted([*rejected, *bad], key=lambda one: one[1]), [(row, None, line) for row, line in lines])
+
+    def _put_below_each_other(self, records: Path, target: Path) -> None:
+        """Write the rows of all blocks of a file of records, block after block."""
+        parts = (
+            "SELECT "
+            + ", ".join(
+                f"{sql_text.name(_in_block(name, number))} AS {sql_text.name(name)}" for name in self._table.stored
+            )
+            + f" FROM read_parquet({sql_text.file(records)})"
+            for number in range(len(self._table.header.blocks))
+        )
+        whole = " UNION ALL ".join(parts)
+        self._con.execute(f"COPY ({whole}) TO {sql_text.text(str(target))} (FORMAT parquet)")
+        records.unlink()
 
     def _value(self, place: int) -> str:
         """Return the expression of a cell's text."""
@@ -147,20 +172,31 @@ class _Pass:
             return cell
         return f"""CASE WHEN starts_with({cell}, '"') THEN replace({cell}[2:-2], '""', '"') ELSE {cell} END"""
 
-    def _stored(self, name: str) -> str:
-        place = self._table.header.positions.get(name)
+    def _stored(self, block: Mapping[str, int], name: str) -> str:
+        place = block.get(name)
         if place is None:
             return "CAST(NULL AS VARCHAR)"
-        return f"people_{place}.pseudonym" if name in self._table.personal else self._value(place)
+        return f"people_{place}.pseudonym" if place in self._table.personal else self._value(place)
 
-    def _bad_quotes(self) -> str:
-        """Return the condition under which quotes of a line, read as plain signs, are not in order."""
-        if self._quoted:
-            return "false"
-        return " OR ".join(
-            f"""coalesce(starts_with({cell}, '"') AND NOT regexp_full_match({cell}, '"([^"]|"")*"'), false)"""
-            for cell in self._cells
-        )
+    def _faults_of_rows(self) -> list[tuple[str, str]]:
+        """Return (condition, reason) of what makes a record that the reader took no row."""
+        faults = []
+        if not self._quoted:
+            pattern = sql_text.text('"([^"]|"")*"')
+            faults.append(
+                (f"""starts_with({{0}}, '"') AND NOT regexp_full_match({{0}}, {pattern})""", rejected_lines.BAD_QUOTES)
+            )
+        if self._scan.nuls:
+            faults.append(("contains({0}, chr(0))", rejected_lines.NUL))
+        if self._table.text.damaged:
+            faults.append(("contains({0}, chr(65533))", rejected_lines.DAMAGED))
+        return [
+            (" OR ".join(f"coalesce({condition.format(cell)}, false)" for cell in self._cells), reason)
+            for condition, reason in faults
+        ]
+
+    def _is_wrong(self) -> str:
+        return " OR ".join(condition for condition, _ in self._faults) or "false"
 
     def _line_ends(self) -> tuple[str, str]:
         """Return the expressions of how many line ends a row's cells hold, and whether whole records are among them."""
@@ -176,7 +212,7 @@ class _Pass:
 
     def _name_people(self) -> None:
         """Make a table of pseudonyms for each personal column of the file."""
-        for place in self._table.personal.values():
+        for place in self._table.personal:
             self._con.execute(f"CREATE OR REPLACE TEMP TABLE people_{place} (raw VARCHAR, pseudonym VARCHAR)")
             found = self._con.execute(
                 f"SELECT DISTINCT {self._value(place)} AS raw FROM {self._source} WHERE raw IS NOT NULL"
@@ -200,35 +236,50 @@ class _Pass:
         for start, (_, fault, raw) in zip(starts, found, strict=True):
             line = start + raw[: len(raw) - len(raw.lstrip("\r\n"))].count("\n")
             content = raw.strip("\r\n")
-            rejected.append((None, line, _FAULTS.get(fault, f"line: {fault.lower()}"), self._raw(content, fault)))
+            rejected.append(
+                (
+                    None,
+                    line,
+                    rejected_lines.reason(fault),
+                    self._raw(content, in_place=fault == rejected_lines.SURPLUS),
+                )
+            )
             further = content.split("\n")[1:]
             if not any(one.count(self._table.separator) >= self._table.header.width - 1 for one in further):
                 # Else records are among them, which must not pass for one rejected line.
                 gaps.extend(range(line, line + 1 + len(further)))
         return rejected, gaps
 
-    def _set_aside(self, gaps: list[int]) -> Rejected:
-        """Return the lines whose quotes, read as plain signs, are not in order."""
-        if self._quoted:
-            return []
+    def _set_aside(self, gaps: list[int]) -> tuple[Rejected, list[int], bool]:
+        """Return the records that are no rows, the lines that they take up, and whether whole records hide in them."""
+        if not self._faults:
+            return [], [], False
+        line_ends, swallows = self._line_ends()
         whole = ", ".join(f"coalesce({cell}, '')" for cell in self._cells)
+        reason = " ".join(f"WHEN {condition} THEN {sql_text.text(reason)}" for condition, reason in self._faults)
         found = self._con.execute(
-            f"SELECT record, concat_ws(?, {whole}) FROM {self._source} WHERE {self._bad_quotes()} ORDER BY 1",
+            f"SELECT record, CASE {reason} END, {line_ends}, {swallows}, concat_ws(?, {whole}) FROM {self._source} "
+            f"WHERE {self._is_wrong()} ORDER BY 1",
             [self._table.separator],
         ).fetchall()
-        pairs = iter([*row_lines(self._header_line, gaps, []), (sys.maxsize, 0)])
+        long_records = self._con.execute(
+            f"SELECT record, {line_ends} AS further FROM {self._source} WHERE further > 0 ORDER BY 1"
+        ).fetchall()
+        pairs = iter([*row_lines(self._header_line, gaps, long_records), (sys.maxsize, 0)])
         bad: Rejected = []
-        (row, line), following = next(pairs), next(pairs)
-        for record, content in found:
+        taken: list[int] = []
+        (row, first), following = next(pairs), next(pairs)
+        for record, why, further, _, content in found:
             while following[0] <= record:
-                (row, line), following = following, next(pairs)
-            bad.append((None, line + record - row, _BAD_QUOTES, self._raw(content, "")))
-        return bad
+                (row, first), following = following, next(pairs)
+            line = first + record - row
+            bad.append((None, line, why, self._raw(content, in_place=False)))
+            taken.extend(range(line, line + 1 + further))
+        return bad, taken, any(hides for _, _, _, hides, _ in found)
 
-    def _raw(self, content: str, fault: str) -> str:
-        personal = min(self._table.personal.values(), default=None)
-        if personal is None:
-            return json.dumps({"line": content[:_LONGEST_RAW]}, ensure_ascii=False)
-        # A surplus cell can only push a person's identifier to the right; other faults may have moved it anywhere.
-        cells = split_line(content, self._table.separator)[:personal] if fault == "TOO MANY COLUMNS" else []
-        return json.dumps({"cells": cells, "withheld": "the rest may name a person"}, ensure_ascii=False)
+    def _raw(self, content: str, *, in_place: bool) -> str:
+        return rejected_lines.raw(content, self._table.separator, self._table.personal, in_place=in_place)
+
+
+def _in_block(name: str, number: int) -> str:
+    return f"{name} {number}" if number else name

@@ -18,12 +18,23 @@ from failure_platform.resources.lake import Lake
 
 
 class LakeReader(DuckDBResource):
-    """`duckdb.get_connection()` gives a read-only connection to the lake."""
+    """`duckdb.get_connection()` gives a read-only connection to the lake's published snapshot.
 
-    wait_seconds: float = Field(60.0, description="How long to wait while a run writes.")
+    Within a process DuckDB opens a file with one set of settings only, so these must be those of every other reader.
+    """
+
+    wait_seconds: float = Field(60.0, description="How long to wait for the lake.")
+    threads: int | None = Field(None, description="Threads DuckDB may use.")
+    memory_limit: str | None = Field(None, description="Memory DuckDB may use before it spills to disk.")
 
     @contextmanager
     def get_connection(self) -> Iterator[DuckDBPyConnection]:
         """Give a connection for as long as the block runs. Raises what Lake.read raises."""
-        with Lake(Path(self.database), wait_seconds=self.wait_seconds).read() as connection:
+        lake = Lake(
+            Path(self.database),
+            wait_seconds=self.wait_seconds,
+            threads=self.threads,
+            memory_limit=self.memory_limit,
+        )
+        with lake.read() as connection:
             yield connection

@@ -7,19 +7,26 @@ A receipt is a small JSON file named by content hash. It exists before the uploa
 between repeats the work with the same key instead of losing or doubling the upload.
 """
 
+import errno
 import hashlib
 import json
 import os
 import secrets
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from io import BufferedReader
 from pathlib import Path
 
-from failure_platform.domain.arrivals import Receipt, Sighting, State, is_upload, upload_key
+from failure_platform.domain.arrivals import Receipt, Sighting, State, is_upload, shown_name, upload_key
+from failure_platform.resources.disk_space import require_room, room_for
+from failure_platform.resources.durable import sweep, whole
+from failure_platform.resources.failure_points import reached
 
 _CHUNK = 1 << 20
+_OURS = stat.S_IRUSR | stat.S_IWUSR
 
 
 class UploadVanishedError(Exception):
@@ -32,6 +39,7 @@ class Inbox:
     def __init__(self, uploads: Path, archive: Path) -> None:
         self.uploads = uploads
         self._archive = archive
+        self._swept: set[Path] = set()
 
     def folder(self, kind: str) -> Path:
         """Return the folder that people drop files of this kind into, made if need be."""
@@ -46,8 +54,9 @@ class Inbox:
             for entry in entries:
                 if not is_upload(entry.name) or not entry.is_file(follow_symlinks=False):
                     continue
-                facts = entry.stat(follow_symlinks=False)
-                seen.append(Sighting(entry.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+                with suppress(FileNotFoundError):  # removed in this moment
+                    facts = entry.stat(follow_symlinks=False)
+                    seen.append(Sighting(entry.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
         return sorted(seen, key=lambda s: s.name)
 
     def receive(self, kind: str, sighting: Sighting) -> Receipt | None:
@@ -58,7 +67,8 @@ class Inbox:
         """
         path = self.folder(kind) / sighting.name
         try:
-            digest = _sha256(path)
+            with _opened(path) as source:
+                digest = hashlib.file_digest(source, "sha256").hexdigest()
             facts = path.lstat()
         except FileNotFoundError:
             return None
@@ -68,7 +78,8 @@ class Inbox:
         if known is not None:
             return known
         now = datetime.now(UTC).replace(tzinfo=None)
-        receipt = Receipt(upload_key(sighting.name, digest, now), kind, sighting.name, digest, sighting.size, now)
+        name = shown_name(sighting.name)
+        receipt = Receipt(upload_key(name, digest, now), kind, name, digest, sighting.size, now)
         self._write(receipt)
         return receipt
 
@@ -91,8 +102,9 @@ class Inbox:
         Raises:
             UploadVanishedError: there is none.
         """
-        for path in self._receipts(kind).glob(f"{key.rsplit('_', 1)[-1]}*.json"):
-            receipt = self.receipt_of_content(kind, path.stem)
+        for path in self._receipts(kind).glob("[!.]*.json"):
+            # A key may be anything that a person typed: it is compared, and never made a path of.
+            receipt = self.receipt_of_content(kind, path.stem) if key.endswith(path.stem[:8]) else None
             if receipt is not None and receipt.key == key:
                 return receipt
         raise UploadVanishedError(
@@ -109,6 +121,10 @@ class Inbox:
         """Keep what became of an upload, for the sensor's next decision."""
         self._write(replace(receipt, state=state))
 
+    def archived(self, receipt: Receipt) -> bool:
+        """Say whether the original of an upload is in the archive."""
+        return (self._archive / receipt.kind / receipt.sha256).exists()
+
     def original(self, receipt: Receipt) -> Path:
         """Return the archived original, copied from the upload folder on first use and verified by its hash.
 
@@ -118,19 +134,33 @@ class Inbox:
         target = self._archive / receipt.kind / receipt.sha256
         if target.exists():
             return target
-        source = self.folder(receipt.kind) / receipt.name
-        part = target.with_name(f".{receipt.sha256}.{secrets.token_hex(4)}.part")
         self._private(target.parent)
-        try:
-            digest = _copy_hashing(source, part)
-        except FileNotFoundError as gone:
-            raise UploadVanishedError(_vanished(receipt, source, "was removed")) from gone
-        if digest != receipt.sha256:
-            part.unlink()
-            raise UploadVanishedError(_vanished(receipt, source, "was replaced"))
-        part.replace(target)
-        _sync(target.parent)
+        what = f"the original '{receipt.name}'"
+        kept = f"The file stays in {self.folder(receipt.kind)}, nothing of it was merged: make room and run again."
+        require_room(what, target.parent, receipt.size, kept)
+        with room_for(what, target.parent, receipt.size, kept), whole(target) as draft:
+            draft.touch(mode=_OURS)
+            self._copy_received(receipt, draft)
+            reached("archive.copied")
+        reached("archive.named")
         return target
+
+    def _copy_received(self, receipt: Receipt, draft: Path) -> None:
+        # The same bytes may lie here under another name by now; the name that was received comes first.
+        alike = [s for s in self.look(receipt.kind) if s.size == receipt.size]
+        for sighting in sorted(alike, key=lambda s: shown_name(s.name) != receipt.name):
+            if _copy_hashing(self.folder(receipt.kind) / sighting.name, draft) == receipt.sha256:
+                return
+        raise UploadVanishedError(self._vanished(receipt))
+
+    def _vanished(self, receipt: Receipt) -> str:
+        folder = self.folder(receipt.kind)
+        there = any(shown_name(s.name) == receipt.name for s in self.look(receipt.kind))
+        return (
+            f"'{receipt.name}' in {folder} was {'replaced' if there else 'removed'} after it was seen and before it "
+            "was archived; nothing of it was merged. A replaced file is picked up as a new upload by itself; drop a "
+            "removed one again."
+        )
 
     def _receipts(self, kind: str) -> Path:
         return self._private(self._archive / kind / "receipts")
@@ -139,18 +169,18 @@ class Inbox:
         # Originals and receipts may name people: nobody but the platform's own user reads them.
         folder.mkdir(parents=True, exist_ok=True)
         self._archive.chmod(stat.S_IRWXU)
+        if folder not in self._swept:
+            sweep(folder)
+            self._swept.add(folder)
         return folder
 
     def _write(self, receipt: Receipt) -> None:
         target = self._receipts(receipt.kind) / f"{receipt.sha256}.json"
         facts = {**asdict(receipt), "received_at": receipt.received_at.isoformat()}
-        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-        with part.open("w", encoding="utf-8") as out:
-            json.dump(facts, out, indent=1)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(target)
-        _sync(target.parent)
+        kept = "The file stays in its upload folder: make room and run again."
+        with room_for(f"the receipt of '{receipt.name}'", target.parent, None, kept), whole(target) as draft:
+            draft.touch(mode=_OURS)
+            draft.write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 def person_key(file: Path, given: bytes | None) -> bytes:
@@ -163,8 +193,11 @@ def person_key(file: Path, given: bytes | None) -> bytes:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
-        part.touch(mode=stat.S_IRUSR | stat.S_IWUSR)
-        part.write_bytes(secrets.token_hex(32).encode())
+        part.touch(mode=_OURS)
+        with part.open("wb") as out:
+            out.write(secrets.token_hex(32).encode())
+            out.flush()
+            os.fsync(out.fileno())  # lost in a power cut, everybody would have another pseudonym afterwards
         try:
             os.link(part, file)  # unlike a rename, a link never replaces a key that another process made first
         except FileExistsError:
@@ -174,32 +207,32 @@ def person_key(file: Path, given: bytes | None) -> bytes:
     return file.read_bytes()
 
 
-def _vanished(receipt: Receipt, source: Path, what: str) -> str:
-    return (
-        f"'{receipt.name}' in {source.parent} {what} after it was seen and before it was archived; nothing of it was "
-        "merged. A replaced file is picked up as a new upload by itself; drop a removed one again."
-    )
+def _opened(path: Path) -> BufferedReader:
+    """Open a regular file, whatever has taken its name since it was seen: no link is followed, no pipe waited for.
+
+    Raises FileNotFoundError where there is no regular file.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            raise FileNotFoundError(error.errno, "no regular file", str(path)) from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FileNotFoundError(errno.ENOENT, "no regular file", str(path))
+    return os.fdopen(handle, "rb")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-def _copy_hashing(source: Path, target: Path) -> str:
+def _copy_hashing(source: Path, target: Path) -> str | None:
+    """Copy a file and return the hash of what was copied; None where there is no such file any more."""
     digest = hashlib.sha256()
-    with source.open("rb") as original, target.open("wb") as copy:
+    try:
+        original = _opened(source)
+    except FileNotFoundError:
+        return None
+    with original, target.open("wb") as copy:
         while chunk := original.read(_CHUNK):
             digest.update(chunk)
             copy.write(chunk)
-        copy.flush()
-        os.fsync(copy.fileno())
     return digest.hexdigest()
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,15 +4,18 @@ Belongs here: the one DuckDB query that types, judges and hashes the rows, and t
 `merging` takes over. Does not belong here: the rules (`domain.judging`), the lake.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import ibis
+import pyarrow.parquet as pq
 
-from failure_platform.domain.contracts import Contract
+from failure_platform.domain.contracts import CONTRACTS, Column, Contract
+from failure_platform.domain.dates import DateReading
 from failure_platform.domain.judging import steps
 from failure_platform.resources import sql_text
 from failure_platform.resources.reading import Received
@@ -26,25 +29,48 @@ class Judged:
     """The rows of one upload, judged.
 
     Args:
+        received: the rows as they were read.
         rows: parquet with `row` (their order in the upload), the typed columns, `reasons` and `row_hash`.
-        bad: parquet with sheet, line, columns, reasons and raw, as the quarantine table has them.
-        rows_in: rows and rejected lines together; `quarantined` of them are in `bad`.
+        bad: parquet with sheet, line, columns, reasons and raw, as the quarantine table has them; written only where
+            something is `quarantined`.
+        quarantined: bad rows and rejected lines.
         first_data: earliest DATA of the good rows, None without any; `last_data` the latest.
-        understood: what reading found out about the file.
     """
 
+    received: Received
     rows: Path
     bad: Path
-    rows_in: int
     quarantined: int
     first_data: datetime | None
     last_data: datetime | None
-    understood: dict[str, Any]
+
+    @property
+    def rows_in(self) -> int:
+        """Rows and rejected lines of the upload together."""
+        return self.received.rows_in
+
+    @property
+    def understood(self) -> dict[str, Any]:
+        """What reading found out about the file."""
+        return self.received.understood
 
     @property
     def good_sql(self) -> str:
         """Return the SELECT of the good rows: `row`, the typed columns, `row_hash`."""
         return f"SELECT * EXCLUDE (reasons) FROM read_parquet({sql_text.file(self.rows)}) WHERE len(reasons) = 0"
+
+    @property
+    def corrects_sql(self) -> str | None:
+        """Return the SELECT of the quarantine ids (one column, `quarantine_id`) whose rows this upload sends again."""
+        if not self.understood.get("corrects_quarantine"):
+            return None
+        texts = f"read_parquet({sql_text.file(self.received.rows)})"
+        # A line that was exported because it is no row has empty cells until a person fills them.
+        filled = f"coalesce({sql_text.names(CONTRACTS[self.received.kind].names)}) IS NOT NULL"
+        return (
+            f"SELECT DISTINCT trim(quarantine_id) AS quarantine_id FROM {texts} "
+            f"WHERE trim(quarantine_id) <> '' AND {filled}"
+        )
 
 
 def judge_rows(
@@ -52,19 +78,38 @@ def judge_rows(
     received: Received,
     received_at: datetime,
     *,
+    con: duckdb.DuckDBPyConnection | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
 ) -> Judged:
-    """Judge every row of an upload and write the outcome beside the rows; no row may be newer than its arrival."""
+    """Judge every row of an upload and write the outcome beside the rows; no row may be newer than its arrival.
+
+    Args:
+        contract: what the rows must be.
+        received: the rows, and how their dates are read.
+        received_at: when the upload arrived.
+        con: a scratch database to work in. Opening one costs as much as judging a small upload, so that many share one.
+        threads: of a scratch database made here; so `memory_limit`.
+    """
+    if con is None:
+        with scratch(received.folder, threads=threads, memory_limit=memory_limit) as own:
+            return judge_rows(contract, received, received_at, con=own)
     rows, bad = received.folder / "judged.parquet", received.folder / "bad.parquet"
-    with scratch(received.folder, threads=threads, memory_limit=memory_limit) as con:
-        judging = _judging_sql(contract, received, received_at + _CLOCKS_MAY_DIFFER_BY)
-        con.execute(f"COPY ({judging}) TO {sql_text.text(str(rows))} (FORMAT parquet)")
-        con.execute(f"COPY ({_bad_sql(contract, received, rows)}) TO {sql_text.text(str(bad))} (FORMAT parquet)")
-        judged = Judged(rows, bad, received.rows_in, 0, None, None, received.understood)
-        ends = con.execute(f'SELECT min("DATA"), max("DATA") FROM ({judged.good_sql})').fetchall()[0]
-        quarantined = con.execute(f"SELECT count(*) FROM read_parquet({sql_text.file(bad)})").fetchall()[0][0]
-    return replace(judged, quarantined=quarantined, first_data=ends[0], last_data=ends[1])
+    _write(con, _judging_sql(contract, received, received_at + _CLOCKS_MAY_DIFFER_BY), rows)
+    good = "FILTER (WHERE len(reasons) = 0)"
+    (first, last, wrong), *_ = con.execute(
+        f'SELECT min("DATA") {good}, max("DATA") {good}, count(*) FILTER (len(reasons) > 0) '
+        f"FROM read_parquet({sql_text.file(rows)})"
+    ).fetchall()
+    rejected = pq.read_metadata(received.rejected).num_rows
+    quarantined = _write(con, _bad_sql(contract, received, rows), bad) if wrong or rejected else 0
+    return Judged(received, rows, bad, quarantined, first, last)
+
+
+def _write(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
+    """Write a result to parquet; return its number of rows."""
+    done = con.execute(f"COPY ({select}) TO {sql_text.text(str(target))} (FORMAT parquet)").fetchall()
+    return int(done[0][0])
 
 
 def row_hash_sql(contract: Contract) -> str:
@@ -78,23 +123,24 @@ def row_hash_sql(contract: Contract) -> str:
 
 def _judging_sql(contract: Contract, received: Received, latest: datetime) -> str:
     rows = f"SELECT *, TIMESTAMP '{latest.isoformat(' ')}' AS latest FROM ({received.rows_sql()})"
-    return f"WITH rows AS ({rows}), {_steps_sql(contract)} SELECT *, {row_hash_sql(contract)} AS row_hash FROM judged"
+    judging = _steps_sql(contract, received.dates)
+    return f"WITH rows AS ({rows}), {judging} SELECT *, {row_hash_sql(contract)} AS row_hash FROM judged"
 
 
 @cache
-def _steps_sql(contract: Contract) -> str:
+def _steps_sql(contract: Contract, dates: DateReading) -> str:
     # Writing the SQL takes longer than judging a small upload.
     return ", ".join(
-        f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})" for step in steps(contract, "rows")
+        f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})" for step in steps(contract, "rows", dates)
     )
 
 
 def _bad_sql(contract: Contract, received: Received, judged: Path) -> str:
     """Return the SELECT of everything that goes to quarantine: judged rows with their texts, and rejected lines."""
-    texts = ", ".join(f"{sql_text.text(name)}: {sql_text.name(name)}" for name in contract.names)
+    texts = ", ".join(f"{sql_text.text(column.name)}: {_kept_text(column)}" for column in contract.columns)
     bad = (
-        f'SELECT "row", reasons, to_json({{{texts}}}) AS raw FROM ({received.rows_sql()}) '
-        f'JOIN (SELECT "row", reasons FROM read_parquet({sql_text.file(judged)}) WHERE len(reasons) > 0) USING ("row")'
+        f'SELECT "row", typed.reasons, to_json({{{texts}}}) AS raw FROM ({received.rows_sql()}) AS text '
+        f'JOIN (FROM read_parquet({sql_text.file(judged)}) WHERE len(reasons) > 0) AS typed USING ("row")'
     )
     named = "list_transform(reasons, LAMBDA one: split_part(one, ':', 1))"
     once = f"list_filter({named}, LAMBDA one, place: list_position({named}, one) = place)"
@@ -104,3 +150,15 @@ def _bad_sql(contract: Contract, received: Received, judged: Path) -> str:
         f"SELECT sheet, line, CAST([] AS VARCHAR[]), [reason], CAST(raw AS JSON) "
         f"FROM read_parquet({sql_text.file(received.rejected)})"
     )
+
+
+def _kept_text(column: Column) -> str:
+    """Return the expression of a bad row's text as it is kept: as read, but for a date that says more than it writes.
+
+    Such a date was understood by the whole file's evidence, which the few rows of a correction file no longer give.
+    """
+    name = sql_text.name(column.name)
+    if column.type != "timestamp":
+        return f"text.{name}"
+    as_written = f"typed.{name} IS NULL OR TRY_CAST(text.{name} AS TIMESTAMP) IS NOT DISTINCT FROM typed.{name}"
+    return f"CASE WHEN {as_written} THEN text.{name} ELSE CAST(typed.{name} AS VARCHAR) END"

@@ -16,7 +16,7 @@ from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.judging import breaking_rows
 from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources import sql_text
-from failure_platform.resources.tables import superseded_table
+from failure_platform.resources.tables import duplicate_table, superseded_table
 
 LEDGER_FIELDS = tuple(field.name for field in dataclasses.fields(UploadLine))
 """Columns of the ledger, in the order of `UploadLine`."""
@@ -41,8 +41,8 @@ def row_counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def preview(con: duckdb.DuckDBPyConnection, table: str, n: int = 10, upload: str | None = None) -> pd.DataFrame:
-    """Return up to `n` rows of a table, those of one upload where one is given, without upload and row hash."""
-    where = "WHERE upload = ?" if upload is not None else ""
+    """Return up to `n` rows of a table without upload and row hash; of a kind's table, those of one upload if given."""
+    where = f"WHERE {_span(con, [upload])} AND upload = ?" if upload is not None else ""
     columns = [name for name in column_types(con, table) if name not in _OWN_COLUMNS]
     return con.execute(
         f"SELECT {sql_text.names(tuple(columns))} FROM {sql_text.name(table)} {where} LIMIT {int(n)}",
@@ -76,47 +76,65 @@ def quarantine_reasons(con: duckdb.DuckDBPyConnection, upload: str | None = None
     ).fetchall()
 
 
-def ledger_disagreements(con: duckdb.DuckDBPyConnection) -> list[str]:
+def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] | None = None) -> list[str]:
     """Say where ledger and tables disagree; nothing where every row that came in is accounted for.
 
     Each upload's counts must add up, and merged, superseded and quarantined must be the rows that the tables hold.
+
+    Args:
+        con: a connection to the lake.
+        uploads: look at these and at those whose rows they replaced, at the cost of their rows; None looks at all.
     """
-    held = " UNION ALL ".join(
-        f"SELECT upload, 'merged' AS fate, count(*) AS number FROM {sql_text.name(contract.kind)} GROUP BY 1 "
-        f"UNION ALL SELECT upload, 'superseded', count(*) FROM {sql_text.name(superseded_table(contract))} GROUP BY 1"
-        for contract in CONTRACTS.values()
-    )
-    rows = con.execute(f"""
-        WITH held AS ({held} UNION ALL SELECT upload, 'quarantined', count(*) FROM quarantine GROUP BY 1),
-        noted AS (
-            SELECT upload, unnest(['merged', 'superseded', 'quarantined']) AS fate,
-                unnest([merged, superseded, quarantined]) AS number
-            FROM uploads
-        )
-        SELECT upload, fate, coalesce(noted.number, 0), coalesce(held.number, 0)
-        FROM noted FULL JOIN held USING (upload, fate)
-        WHERE coalesce(noted.number, 0) <> coalesce(held.number, 0)
-        UNION ALL
-        SELECT upload, 'in all', rows_in, merged + duplicate + superseded + quarantined
-        FROM uploads WHERE rows_in <> merged + duplicate + superseded + quarantined
-        ORDER BY 1, 2
-    """).fetchall()
-    return [f"{upload}: {fate} {noted} by the ledger, {found} found" for upload, fate, noted, found in rows]
+    found: list[tuple[str, str, int, int]] = []
+    for contract in CONTRACTS.values():
+        kind, superseded = sql_text.name(contract.kind), sql_text.name(superseded_table(contract))
+        lines = [line.upload for line in ledger(con, contract.kind)]
+        if uploads is not None:
+            touched = con.execute(
+                f"SELECT DISTINCT upload FROM {superseded} WHERE list_contains(?, superseded_by)", [list(uploads)]
+            ).fetchall()
+            lines = sorted({*uploads, *(upload for (upload,) in touched)} & set(lines))
+        of_these = "true" if uploads is None else "list_contains($lines, upload)"
+        within = "true" if uploads is None else _span(con, lines)
+        found += con.execute(
+            f"""
+            WITH held AS (
+                SELECT upload, 'merged' AS fate, count(*) AS number FROM {kind} WHERE {within} AND {of_these} GROUP BY 1
+                UNION ALL SELECT upload, 'superseded', count(*) FROM {superseded} WHERE {of_these} GROUP BY 1
+                UNION ALL
+                SELECT upload, 'quarantined', count(*) FROM quarantine WHERE kind = $kind AND {of_these} GROUP BY 1
+            ), noted AS (
+                SELECT upload, unnest(['merged', 'superseded', 'quarantined']) AS fate,
+                    unnest([merged, superseded, quarantined]) AS number
+                FROM uploads WHERE kind = $kind AND {of_these}
+            )
+            SELECT upload, fate, coalesce(noted.number, 0), coalesce(held.number, 0)
+            FROM noted FULL JOIN held USING (upload, fate)
+            WHERE coalesce(noted.number, 0) <> coalesce(held.number, 0)
+            UNION ALL
+            SELECT upload, 'in all', rows_in, merged + duplicate + superseded + quarantined
+            FROM uploads WHERE kind = $kind AND {of_these} AND rows_in <> merged + duplicate + superseded + quarantined
+        """,
+            {"kind": contract.kind} | ({"lines": lines} if uploads is not None else {}),
+        ).fetchall()
+    return [f"{upload}: {fate} {noted} by the ledger, {held} found" for upload, fate, noted, held in sorted(found)]
 
 
 def contract_violations(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> int:
     """Count the rows of these uploads in the lake that break the contract: 0, unless judging or storage went wrong."""
-    broken = ibis.to_sql(breaking_rows(contract, contract.kind), dialect="duckdb")
-    return _number(con, f"SELECT count(*) FROM ({broken}) WHERE list_contains(?, upload)", [list(uploads)])
+    broken = ibis.to_sql(breaking_rows(contract, "looked_at"), dialect="duckdb")
+    return _number(
+        con,
+        f"WITH looked_at AS (SELECT * FROM {sql_text.name(contract.kind)} "
+        f"WHERE {_span(con, uploads)} AND list_contains(?, upload)) SELECT count(*) FROM ({broken})",
+        [list(uploads)],
+    )
 
 
 def doubled_keys(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> int:
     """Count natural keys that the lake holds more than once, in the span of time that these uploads cover."""
     key = sql_text.names(contract.key)
-    ends = con.execute(
-        "SELECT min(first_data), max(last_data) FROM uploads WHERE list_contains(?, upload)", [list(uploads)]
-    ).fetchall()[0]
-    within = f'FROM {sql_text.name(contract.kind)} WHERE "DATA" BETWEEN ? AND ?'
+    within = f"FROM {sql_text.name(contract.kind)} WHERE {_span(con, uploads)}"
     return _number(
         con,
         f"""
@@ -126,7 +144,6 @@ def doubled_keys(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Se
             GROUP BY ALL HAVING count(*) > 1
         )
         """,
-        [*ends, *ends],
     )
 
 
@@ -137,6 +154,34 @@ def content_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
         f"FROM {sql_text.name(contract.kind)}"
     ).fetchall()[0]
     return "-".join(str(part) for part in row)
+
+
+def state_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
+    """Return a hash of all that the tables of a kind say: rows, which upload brought them, and what gave way to what.
+
+    It compares lakes on one machine with one DuckDB; `content_hash` is the one to keep.
+    """
+    said = " UNION ALL ".join(
+        f"SELECT {sql_text.text(table)} AS said_by, row_hash, upload, {by} AS superseded_by FROM {sql_text.name(table)}"
+        for table, by in (
+            (contract.kind, "NULL"),
+            (superseded_table(contract), "superseded_by"),
+            (duplicate_table(contract), "NULL"),
+        )
+    )
+    row = con.execute(
+        f"SELECT count(*), coalesce(bit_xor(one), 0), coalesce(sum(one), 0) "
+        f"FROM (SELECT hash(said_by, row_hash, upload, superseded_by) AS one FROM ({said}))"
+    ).fetchall()[0]
+    return "-".join(str(part) for part in row)
+
+
+def _span(con: duckdb.DuckDBPyConnection, uploads: Sequence[str]) -> str:
+    """Return the condition of the time that uploads cover, in literals, so that all else is never opened."""
+    first, last = con.execute(
+        "SELECT min(first_data), max(last_data) FROM uploads WHERE list_contains(?, upload)", [list(uploads)]
+    ).fetchall()[0]
+    return sql_text.between(first, last) if first is not None else "false"
 
 
 def _number(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()) -> int:

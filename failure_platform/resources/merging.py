@@ -1,14 +1,14 @@
-"""Merges the judged rows of one upload into the lake, in the caller's transaction. Writing is plain SQL.
+"""Merges the judged rows of uploads into the lake, in the caller's transaction. Writing is plain SQL.
 
-Belongs here: which row of a natural key stays, what becomes of the others, and the ledger line that says so. Does not
-belong here: connections and transactions (`lake`), judging (`judged_rows`), reading back (`lake_views`).
+Belongs here: which rows simply go in, which are told apart with a look at the lake, and the ledger lines that say so.
+Does not belong here: connections and transactions (`lake`), judging (`judged_rows`), keys that several uploads of
+any order claim (`settling`), reading back (`lake_views`).
 
 What is done costs what the new rows cost, not what the lake holds: the lake is asked only for rows between the
-upload's first and last DATA, written as literals, so that whole row groups outside are never opened.
+uploads' first and last DATA, written as literals, so that whole row groups outside are never opened. Uploads are
+merged many at a time, since a statement costs more than the rows of a small one.
 """
 
-import dataclasses
-import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -17,11 +17,15 @@ import duckdb
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadFacts, UploadLine, line_of
 from failure_platform.resources import sql_text
+from failure_platform.resources.failure_points import reached
 from failure_platform.resources.judged_rows import Judged, judge_rows
 from failure_platform.resources.lake import Lake
-from failure_platform.resources.lake_views import LEDGER_FIELDS, ledger, ledger_line
+from failure_platform.resources.lake_views import ledger
+from failure_platform.resources.ledger_lines import count_moves, require_balance, write_line
 from failure_platform.resources.reading import Received
-from failure_platform.resources.tables import superseded_table
+from failure_platform.resources.scratch import scratch
+from failure_platform.resources.settling import same_key, settle
+from failure_platform.resources.tables import duplicate_table, superseded_table
 
 
 def merge_uploads(
@@ -32,231 +36,254 @@ def merge_uploads(
 ) -> list[UploadLine]:
     """Judge the rows of some uploads, then merge them in one transaction; return their ledger lines.
 
-    Judging needs no lake, so readers wait only while rows are written. One transaction for many small uploads, since
-    opening and checkpointing the lake costs more than their rows. An upload that is merged already is left as it is: a
-    run that was killed after its commit may be repeated.
+    Judging needs no lake, so that others write meanwhile. An upload that is merged already is left as it is: a run
+    that was killed after its commit may be repeated.
     """
-    judged = [
-        judge_rows(contract, received, facts.received_at, threads=lake.threads, memory_limit=lake.memory_limit)
-        for facts, received in uploads
-    ]
+    if not uploads:
+        return []
+    with scratch(uploads[0][1].folder, threads=lake.threads, memory_limit=lake.memory_limit) as aside:
+        judged = [judge_rows(contract, received, facts.received_at, con=aside) for facts, received in uploads]
     with lake.write() as con:
-        for (facts, _), one in zip(uploads, judged, strict=True):
-            merge(con, contract, facts, one, merged_at)
-        # Read back at the end: a later upload of the same transaction may have corrected an earlier one's line.
-        lines = {line.upload: line for line in ledger(con, contract.kind)}
-        return [lines[facts.key] for facts, _ in uploads]
-
-
-def merge_upload(
-    lake: Lake, contract: Contract, upload: UploadFacts, received: Received, merged_at: datetime
-) -> UploadLine:
-    """Judge and merge one upload; see `merge_uploads`."""
-    return merge_uploads(lake, contract, [(upload, received)], merged_at)[0]
+        return merge(con, contract, list(zip((facts for facts, _ in uploads), judged, strict=True)), merged_at)
 
 
 def merge(
-    con: duckdb.DuckDBPyConnection, contract: Contract, upload: UploadFacts, judged: Judged, merged_at: datetime
-) -> UploadLine:
-    """Merge judged rows within the transaction of `con`.
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    uploads: Sequence[tuple[UploadFacts, Judged]],
+    merged_at: datetime,
+) -> list[UploadLine]:
+    """Merge judged uploads within the transaction of `con`; return their lines.
 
-    Of the rows with one natural key, the lake keeps the one that was received last, and within a file the one that
-    stands last. A row that says the same as the one kept is a duplicate; a row that says otherwise goes to
-    `superseded_<kind>`, and where it was in the lake before, its upload's ledger line is corrected. So for each
-    upload, at any time, `merged` is the number of its rows in the lake and the counts add up to `rows_in`.
+    Of the rows with one natural key, an upload claims the one that stands last in its file. Of the claims of several
+    uploads, the lake keeps the one that was received last (see `settling`). A row that says the same as another is a
+    duplicate; a row that gave way is kept in `superseded_<kind>`. So for each upload, at any time, `merged` is the
+    number of its rows in the lake and its counts add up to `rows_in`.
+
+    Raises:
+        LedgerError: the counts do not add up; the caller's transaction must be rolled back.
     """
-    known = ledger_line(con, upload.key)
-    if known is not None and known.state == "merged":
-        return known
-    work = _Merge(con, contract, upload, judged, merged_at)
-    work.sort_out_repeats()
-    work.meet_the_lake()
-    work.supersede()
-    merged = work.insert()
-    work.quarantine()
-    counts = work.counts()
-    line = line_of(
-        upload,
-        "merged",
-        merged_at,
-        rows_in=judged.rows_in,
-        merged=merged,
-        duplicate=counts["duplicate"],
-        superseded=counts["superseded"],
-        quarantined=judged.quarantined,
-        first_data=judged.first_data,
-        last_data=judged.last_data,
-        understood=judged.understood,
-    )
-    if not line.balanced:
-        raise LedgerError(
-            f"Upload {upload.key} does not add up and was not merged: {line.rows_in} rows came in, but {line.merged} "
-            f"merged + {line.duplicate} duplicate + {line.superseded} superseded + {line.quarantined} quarantined. "
-            f"Please report this with the file; the lake is unchanged."
-        )
-    _write_line(con, line)
-    return line
-
-
-def refuse(con: duckdb.DuckDBPyConnection, upload: UploadFacts, reason: str, refused_at: datetime) -> UploadLine:
-    """Note that an upload was refused, unless it is merged already; return its line.
-
-    A later attempt that succeeds replaces the line.
-    """
-    known = ledger_line(con, upload.key)
-    if known is not None and known.state == "merged":
-        return known
-    line = line_of(upload, "refused", refused_at, reason=reason)
-    _write_line(con, line)
-    return line
-
-
-def _write_line(con: duckdb.DuckDBPyConnection, line: UploadLine) -> None:
-    values = dataclasses.asdict(line) | {"understood": json.dumps(line.understood, ensure_ascii=False)}
-    con.execute("DELETE FROM uploads WHERE upload = ?", [line.upload])
-    con.execute(
-        f"INSERT INTO uploads ({', '.join(LEDGER_FIELDS)}) VALUES ({', '.join('?' for _ in LEDGER_FIELDS)})",
-        [values[name] for name in LEDGER_FIELDS],
-    )
-
-
-class LedgerError(Exception):
-    """The counts of an upload do not add up; its transaction must be rolled back."""
+    merged = {line.upload for line in ledger(con, contract.kind) if line.state == "merged"}
+    new = [(facts, judged) for facts, judged in uploads if facts.key not in merged]
+    if new:
+        work = _Merge(con, contract, new, merged_at)
+        work.note_lines()
+        work.sort_out_repeats()
+        work.meet_the_lake()
+        work.supersede()
+        reached("merge.superseded")
+        work.insert()
+        reached("merge.inserted")
+        work.count()
+        work.settle_contested()
+        work.quarantine()
+        reached("merge.noted")
+    lines = {line.upload: line for line in ledger(con, contract.kind)}
+    require_balance(lines.values())
+    return [lines[facts.key] for facts, _ in uploads]
 
 
 class _Merge:
-    """The steps of one merge. Small facts about rows that need care wait in temporary tables."""
+    """The steps of one merge. Small facts about rows that need care wait in the temporary table `aside`.
+
+    Its fates: `repeat` of a row of the same file, `corrected` by a later line of the same file, `duplicate` of a row
+    in the lake, and `contested`, which `settle` decides.
+    """
 
     def __init__(
         self,
         con: duckdb.DuckDBPyConnection,
         contract: Contract,
-        upload: UploadFacts,
-        judged: Judged,
+        uploads: Sequence[tuple[UploadFacts, Judged]],
         merged_at: datetime,
     ) -> None:
-        self._con, self._contract, self._upload, self._merged_at = con, contract, upload, merged_at
-        self._judged = judged
-        self._good = judged.good_sql
+        self._con, self._contract, self._uploads, self._merged_at = con, contract, uploads, merged_at
         self._lake = sql_text.name(contract.kind)
         self._superseded = sql_text.name(superseded_table(contract))
         self._columns = sql_text.names(contract.names)
+        self._key = sql_text.names(contract.key)
+        self._good = _good_rows(uploads)
+        ends = [(j.first_data, j.last_data) for _, j in uploads if j.first_data is not None and j.last_data is not None]
+        self._span = (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
+
+    def note_lines(self) -> None:
+        """Write the lines with what is known before a row is looked at; `count` adds the rest."""
+        for facts, judged in self._uploads:
+            write_line(
+                self._con,
+                line_of(
+                    facts,
+                    "merged",
+                    self._merged_at,
+                    rows_in=judged.rows_in,
+                    quarantined=judged.quarantined,
+                    first_data=judged.first_data,
+                    last_data=judged.last_data,
+                    understood=judged.understood,
+                ),
+            )
 
     def sort_out_repeats(self) -> None:
-        """Note in `aside` which rows of the upload give way to a later row of the same upload."""
-        key = sql_text.names(self._contract.key)
+        """Put aside the rows that give way to a later row of the same file, and keys that several uploads claim."""
         # Hashes find the few candidates without sorting all rows; the key itself decides.
-        self._con.execute(
-            f"""
+        self._con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE repeated AS
+            SELECT hash({self._key}) AS key_hash FROM ({self._good}) GROUP BY 1 HAVING count(*) > 1
+        """)
+        self._con.execute(f"""
             CREATE OR REPLACE TEMP TABLE aside AS
-            WITH good AS NOT MATERIALIZED ({self._good}),
-            candidates AS (SELECT hash({key}) AS key_hash FROM good GROUP BY 1 HAVING count(*) > 1),
-            ranked AS (
-                SELECT "row", row_hash,
-                    row_number() OVER (PARTITION BY {key}, row_hash ORDER BY "row" DESC) AS copy,
-                    first_value(row_hash) OVER (PARTITION BY {key} ORDER BY "row" DESC) AS kept_hash
-                FROM good WHERE hash({key}) IN (SELECT key_hash FROM candidates)
+            WITH ranked AS (
+                SELECT upload, "row",
+                    row_number() OVER (PARTITION BY upload, {self._key}, row_hash ORDER BY "row" DESC) AS copy,
+                    row_hash = first_value(row_hash) OVER (PARTITION BY upload, {self._key} ORDER BY "row" DESC) AS last
+                FROM ({self._good}) WHERE hash({self._key}) IN (SELECT key_hash FROM repeated)
             )
-            SELECT "row", CASE WHEN copy > 1 THEN 'duplicate' ELSE 'superseded' END AS fate,
-                ? AS superseded_by
-            FROM ranked WHERE copy > 1 OR row_hash <> kept_hash
-        """,
-            [self._upload.key],
-        )
+            SELECT upload, "row", CASE WHEN copy > 1 THEN 'repeat' WHEN last THEN 'claim' ELSE 'corrected' END AS fate
+            FROM ranked
+        """)
+        if len(self._uploads) > 1:
+            self._con.execute(f"""
+                UPDATE aside SET fate = 'contested' FROM (
+                    SELECT upload, "row", count(*) OVER (PARTITION BY {self._key}) AS claims
+                    FROM ({self._good}) JOIN aside USING (upload, "row") WHERE fate = 'claim'
+                ) AS counted WHERE counted.upload = aside.upload AND counted."row" = aside."row" AND claims > 1
+            """)
+        self._con.execute("DELETE FROM aside WHERE fate = 'claim'")
 
     def meet_the_lake(self) -> None:
-        """Add to `aside` the rows that the lake knows or knows better; note in `replaced` its rows that give way.
-
-        No key is twice in the lake, so no row is met twice.
-        """
-        self._con.execute("CREATE OR REPLACE TEMP TABLE replaced (lake_row BIGINT, upload VARCHAR)")
-        bounds = self._bounds()
-        if bounds is None or not self._con.execute(f"SELECT 1 FROM {self._lake} WHERE {bounds} LIMIT 1").fetchall():
+        """Put aside the rows whose key the lake has; note in `replaced` its rows that give way to a newer one."""
+        self._con.execute("CREATE OR REPLACE TEMP TABLE replaced (place BIGINT, upload VARCHAR, superseded_by VARCHAR)")
+        if self._span is None:
             return
-        same_key = " AND ".join(
-            f"good.{name} {'IS NOT DISTINCT FROM' if column.nullable else '='} lake.{name}"
-            for column in self._contract.columns
-            if column.key
-            for name in [sql_text.name(column.name)]
-        )
-        self._con.execute(
-            f"""
+        within = sql_text.between(*self._span)
+        if not self._con.execute(f"SELECT 1 FROM {self._lake} WHERE {within} LIMIT 1").fetchall():
+            return
+        self._con.execute(f"""
             CREATE OR REPLACE TEMP TABLE met AS
-            SELECT good."row", lake.rowid AS lake_row, lake.upload, good.row_hash = lake.row_hash AS same,
-                (uploads.received_at, uploads.upload) > (CAST(? AS TIMESTAMP), CAST(? AS VARCHAR)) AS lake_is_newer
+            SELECT good.upload, good."row", lake.place, lake.upload AS known_by, good.row_hash = lake.row_hash AS same
             FROM ({self._good}) AS good
-            JOIN (SELECT *, rowid FROM {self._lake} WHERE {bounds}) AS lake ON {same_key}
-            JOIN uploads ON uploads.upload = lake.upload
-            WHERE good."row" NOT IN (SELECT "row" FROM aside)
-        """,
-            [self._upload.received_at, self._upload.key],
-        )
-        self._con.execute("""
-            INSERT INTO aside
-            SELECT "row", CASE WHEN same THEN 'duplicate' ELSE 'superseded' END, upload
-            FROM met WHERE same OR lake_is_newer
+            JOIN (SELECT *, rowid AS place FROM {self._lake} WHERE {within}) AS lake
+                ON {same_key(self._contract, "good", "lake")}
+            ANTI JOIN aside ON good.upload = aside.upload AND good."row" = aside."row"
         """)
-        self._con.execute("INSERT INTO replaced SELECT lake_row, upload FROM met WHERE NOT same AND NOT lake_is_newer")
+        if self._newest():
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'duplicate' FROM met WHERE same")
+            self._con.execute("INSERT INTO replaced SELECT place, known_by, upload FROM met WHERE NOT same")
+        else:
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'contested' FROM met")
         self._con.execute("DROP TABLE met")
 
     def supersede(self) -> None:
-        """Move what gives way out of the lake, keep it and the upload's own earlier rows, correct the older lines."""
+        """Keep what gives way: earlier lines of the same file, and rows of the lake, which leave it."""
+        at = self._merged_at
         self._con.execute(
             f"""
             INSERT INTO {self._superseded} BY NAME
-            SELECT {self._columns}, ? AS upload, row_hash, superseded_by, CAST(? AS TIMESTAMP) AS superseded_at
-            FROM ({self._good}) JOIN (SELECT "row", superseded_by FROM aside WHERE fate = 'superseded') USING ("row")
+            SELECT {self._columns}, upload, row_hash, upload AS superseded_by, CAST(? AS TIMESTAMP) AS superseded_at
+            FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'corrected') USING (upload, "row")
         """,
-            [self._upload.key, self._merged_at],
+            [at],
         )
-        bounds = self._bounds()
-        if bounds is None or not self._con.execute("SELECT 1 FROM replaced LIMIT 1").fetchall():
+        if self._span is None or not self._con.execute("SELECT 1 FROM replaced LIMIT 1").fetchall():
             return
+        within = sql_text.between(*self._span)
         self._con.execute(
             f"""
             INSERT INTO {self._superseded} BY NAME
-            SELECT *, ? AS superseded_by, CAST(? AS TIMESTAMP) AS superseded_at
-            FROM {self._lake} WHERE {bounds} AND rowid IN (SELECT lake_row FROM replaced)
+            SELECT {self._columns}, lake.upload, row_hash, superseded_by, CAST(? AS TIMESTAMP) AS superseded_at
+            FROM (SELECT *, rowid AS place FROM {self._lake} WHERE {within}) AS lake JOIN replaced USING (place)
         """,
-            [self._upload.key, self._merged_at],
+            [at],
         )
-        self._con.execute(f"DELETE FROM {self._lake} WHERE {bounds} AND rowid IN (SELECT lake_row FROM replaced)")
-        self._con.execute("""
-            UPDATE uploads SET merged = merged - gone.count, superseded = superseded + gone.count
-            FROM (SELECT upload, count(*) AS count FROM replaced GROUP BY upload) AS gone
-            WHERE uploads.upload = gone.upload
+        self._con.execute(f"DELETE FROM {self._lake} WHERE {within} AND rowid IN (SELECT place FROM replaced)")
+
+    def insert(self) -> None:
+        """Append what stays, in the order of the files, and remember who said again what the lake knows."""
+        self._con.execute(f"""
+            INSERT INTO {self._lake} BY NAME
+            SELECT {self._columns}, good.upload, row_hash
+            FROM ({self._good}) AS good ANTI JOIN aside ON good.upload = aside.upload AND good."row" = aside."row"
+        """)
+        self._con.execute(f"""
+            INSERT INTO {sql_text.name(duplicate_table(self._contract))} BY NAME
+            SELECT row_hash, "DATA", upload
+            FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'duplicate') USING (upload, "row")
         """)
 
-    def insert(self) -> int:
-        """Append what stays, in the order of the file; return the number of rows."""
-        done = self._con.execute(
-            f"""
-            INSERT INTO {self._lake} BY NAME
-            SELECT {self._columns}, ? AS upload, row_hash
-            FROM ({self._good}) AS good ANTI JOIN aside ON good."row" = aside."row"
-        """,
-            [self._upload.key],
-        ).fetchall()
-        return int(done[0][0])
+    def count(self) -> None:
+        """Bring the lines of these uploads, and of those whose rows gave way, up to what was done so far.
 
-    def quarantine(self) -> None:
-        """Keep the bad rows with their reasons."""
-        self._con.execute(
+        What is merged is counted in the lake itself, so that the balance of a line is a proof and not arithmetic.
+        """
+        within = sql_text.between(*self._span) if self._span is not None else "false"
+        own = ", ".join(sql_text.text(facts.key) for facts, _ in self._uploads)
+        count_moves(
+            self._con,
             f"""
-            INSERT INTO quarantine BY NAME
-            SELECT ? AS upload, ? AS kind, *, CAST(? AS TIMESTAMP) AS quarantined_at
-            FROM read_parquet({sql_text.file(self._judged.bad)})
+            SELECT upload, 'merged' AS fate, count(*) AS number
+            FROM {self._lake} WHERE {within} AND upload IN ({own}) GROUP BY ALL
+            UNION ALL BY NAME
+            SELECT upload, CASE fate WHEN 'corrected' THEN 'superseded' ELSE 'duplicate' END AS fate, count(*) AS number
+            FROM aside WHERE fate <> 'contested' GROUP BY ALL
+            UNION ALL BY NAME SELECT upload, 'merged' AS fate, -count(*) AS number FROM replaced GROUP BY ALL
+            UNION ALL BY NAME SELECT upload, 'superseded' AS fate, count(*) AS number FROM replaced GROUP BY ALL
         """,
-            [self._upload.key, self._contract.kind, self._merged_at],
         )
 
-    def counts(self) -> dict[str, int]:
-        """Return how many of the upload's rows are duplicate and superseded."""
-        found = dict(self._con.execute("SELECT fate, count(*) FROM aside GROUP BY fate").fetchall())
-        return {fate: int(found.get(fate, 0)) for fate in ("duplicate", "superseded")}
+    def settle_contested(self) -> None:
+        """Let the rule of claims decide about keys that several of these uploads name, or an upload merged before."""
+        if not self._con.execute("SELECT 1 FROM aside WHERE fate = 'contested' LIMIT 1").fetchall():
+            return
+        claims = f"""
+            SELECT {self._columns}, row_hash, upload
+            FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'contested') USING (upload, "row")
+        """
+        settle(self._con, self._contract, claims, self._merged_at, claims=claims)
 
-    def _bounds(self) -> str | None:
-        first, last = self._judged.first_data, self._judged.last_data
-        if first is None or last is None:
-            return None
-        return f"\"DATA\" BETWEEN TIMESTAMP '{first.isoformat(' ')}' AND TIMESTAMP '{last.isoformat(' ')}'"
+    def quarantine(self) -> None:
+        """Keep the bad rows with their reasons, and close the ones that these uploads correct."""
+        for facts, judged in self._uploads:
+            if judged.quarantined:
+                self._con.execute(
+                    f"""
+                    INSERT INTO quarantine BY NAME
+                    SELECT right(?, 8) || '-' || row_number() OVER (ORDER BY sheet, line) AS id,
+                        ? AS upload, ? AS kind, *,
+                        CAST(? AS TIMESTAMP) AS quarantined_at
+                    FROM read_parquet({sql_text.file(judged.bad)})
+                """,
+                    [facts.key, facts.key, self._contract.kind, self._merged_at],
+                )
+            if judged.corrects_sql is not None:
+                self._con.execute(
+                    f"""
+                    UPDATE quarantine SET corrected_by = ?, corrected_at = CAST(? AS TIMESTAMP)
+                    WHERE corrected_by IS NULL AND upload <> ? AND id IN ({judged.corrects_sql})
+                """,
+                    [facts.key, self._merged_at, facts.key],
+                )
+
+    def _newest(self) -> bool:
+        """Say whether these uploads were received after every other one that speaks of the same time."""
+        first, last = self._span or (None, None)
+        earliest = min((facts.received_at, facts.key) for facts, _ in self._uploads)
+        own = [facts.key for facts, _ in self._uploads]
+        return not self._con.execute(
+            "SELECT 1 FROM uploads WHERE kind = ? AND state = 'merged' AND first_data <= ? AND last_data >= ? "
+            "AND (received_at, upload) > (CAST(? AS TIMESTAMP), CAST(? AS VARCHAR)) AND NOT list_contains(?, upload) "
+            "LIMIT 1",
+            [self._contract.kind, last, first, *earliest, own],
+        ).fetchall()
+
+
+def _good_rows(uploads: Sequence[tuple[UploadFacts, Judged]]) -> str:
+    """Return the SELECT of the good rows of all uploads: `upload`, `row`, the typed columns, `row_hash`."""
+    if len(uploads) == 1:
+        [(facts, judged)] = uploads
+        return f"SELECT {sql_text.text(facts.key)} AS upload, * FROM ({judged.good_sql})"
+    files = ", ".join(sql_text.file(judged.rows) for _, judged in uploads)
+    keys = ", ".join(f"{sql_text.text(str(judged.rows))}: {sql_text.text(facts.key)}" for facts, judged in uploads)
+    return (
+        f"SELECT (MAP {{{keys}}})[filename] AS upload, * EXCLUDE (filename, reasons) "
+        f"FROM read_parquet([{files}], filename = true) WHERE len(reasons) = 0"
+    )

@@ -5,10 +5,13 @@ What belongs here: which door gets which folder. What does not: anything a door 
 
 from typing import Any
 
+from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.domain.dates import DateRule
 from failure_platform.resources.duckdb_reader import LakeReader
 from failure_platform.resources.inbox import Inbox, person_key
 from failure_platform.resources.lake import Lake
 from failure_platform.resources.mlflow_mirror import mirror
+from failure_platform.resources.reader_process import ReaderProcess
 from failure_platform.resources.registry import Registry
 from failure_platform.resources.staging import Staging
 from failure_platform.settings import PERSON_KEY_FILE, Settings
@@ -20,7 +23,14 @@ class Platform:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.inbox = Inbox(settings.uploads_folder, settings.archive_folder)
-        self.staging = Staging(settings.staging_folder, self.inbox, settings.lake_threads, settings.lake_memory)
+        self.staging = Staging(
+            settings.staging_folder,
+            self.inbox,
+            ReaderProcess(settings.reading_memory, settings.reading_minutes * 60),
+            settings.lake_threads,
+            settings.lake_memory,
+            _date_rules(settings),
+        )
         self.lake = Lake(
             settings.lake_file,
             wait_seconds=settings.lake_wait_seconds,
@@ -44,10 +54,19 @@ class Platform:
             "platform": self,
             "inbox": self.inbox,
             # For assets that a plant adds of its own.
-            "duckdb": LakeReader(database=str(self.settings.lake_file), wait_seconds=self.settings.lake_wait_seconds),
+            "duckdb": LakeReader(
+                database=str(self.settings.lake_file),
+                wait_seconds=self.settings.lake_wait_seconds,
+                threads=self.settings.lake_threads,
+                memory_limit=self.settings.lake_memory,
+            ),
         }
 
     def mirror(self) -> None:
         """Bring the MLflow store up to date, when the mirror is switched on."""
         if self.settings.mlflow:
             mirror(self.registry, sorted(self.settings.targets), self.settings.mlflow_folder)
+
+
+def _date_rules(settings: Settings) -> dict[str, DateRule]:
+    return {kind: DateRule(settings.date_order.get(kind), kind in settings.hour_precision) for kind in CONTRACTS}

@@ -18,15 +18,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
-from failure_platform.domain.layouts import SEPARATORS, find_header, find_separator, split_line
+from failure_platform.domain.dates import AS_WRITTEN, DateReading, DateRule
+from failure_platform.domain.formulas import DISARMED
+from failure_platform.domain.layouts import SEPARATORS, find_header, find_separator, findings, split_line
 from failure_platform.domain.line_numbers import RowPlaces
 from failure_platform.resources import sql_text
 from failure_platform.resources.containers import Limits, container_of, gunzip, inspect_workbook
 from failure_platform.resources.csv_rows import CsvTable, read_csv_rows
+from failure_platform.resources.date_evidence import date_reading
 from failure_platform.resources.people import pseudonyms
 from failure_platform.resources.scratch import scratch
 from failure_platform.resources.spreadsheet import read_workbook
-from failure_platform.resources.text_files import open_text
+from failure_platform.resources.text_files import open_text, without_cut_line
 
 _NOTE = "received.json"
 _PLACES = pa.schema([("row", pa.int64()), ("sheet", pa.string()), ("line", pa.int64())])
@@ -41,13 +44,15 @@ class Received:
         kind: the upload kind.
         folder: where `rows`, `places` and `rejected` lie.
         rows_in: rows and rejected lines; rows without any value do not count.
-        understood: container, encoding, separator, header line, sheets, ignored and absent columns, oddities.
+        understood: container, encoding, separator, header line, sheets, ignored and absent columns, dates, oddities.
+        dates: how the texts of DATA are read.
     """
 
     kind: str
     folder: Path
     rows_in: int
     understood: dict[str, Any]
+    dates: DateReading = AS_WRITTEN
 
     @property
     def rows(self) -> Path:
@@ -67,11 +72,18 @@ class Received:
     def rows_sql(self) -> str:
         """Return the SELECT of the rows that hold anything: `row`, then the contract's columns."""
         columns = sql_text.names(CONTRACTS[self.kind].names)
+        texts = self._exported_texts_sql() if self.understood.get("corrects_quarantine") else columns
         return (
-            f'SELECT file_row_number AS "row", {columns} '
+            f'SELECT file_row_number AS "row", {texts} '
             f"FROM read_parquet({sql_text.file(self.rows)}, file_row_number = true) "
             f"WHERE coalesce({columns}) IS NOT NULL"
         )
+
+    def _exported_texts_sql(self) -> str:
+        """Return the columns without the apostrophe that the export gave to texts which look like formulas."""
+        pattern = sql_text.text(DISARMED)
+        names = map(sql_text.name, CONTRACTS[self.kind].names)
+        return ", ".join(f"regexp_replace({name}, {pattern}, '\\1') AS {name}" for name in names)
 
     def placed_sql(self, rows: str) -> str:
         """Return the SELECT that adds `sheet` and `line` to a relation with `row`."""
@@ -92,7 +104,7 @@ class Received:
     def load(cls, folder: Path) -> "Received":
         """Read back what `read_upload` left in a folder."""
         note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
-        return cls(folder=folder, **note)
+        return cls(folder=folder, dates=DateReading(**note.pop("dates", {})), **note)
 
 
 def read_upload(
@@ -102,6 +114,7 @@ def read_upload(
     *,
     person_key: bytes,
     limits: Limits | None = None,
+    date_rule: DateRule | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
 ) -> Received:
@@ -110,7 +123,8 @@ def read_upload(
     Nothing of an earlier attempt in the same folder survives. Personal columns never leave this function in clear.
 
     Raises:
-        UploadRefusedError: the file is empty, unreadable, too large once unpacked, or its header does not fit.
+        UploadRefusedError: the file is empty, unreadable, too large once unpacked, its header does not fit, or it
+            cannot be told what its dates mean and `date_rule` does not say it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     # An unpacked or transcoded copy, which names people, lies here while it is read.
@@ -129,13 +143,13 @@ def read_upload(
         with scratch(folder, threads=threads, memory_limit=memory_limit) as con:
             if container == "zip":
                 containers.append("xlsx")
-                inspect_workbook(source, limits)
-                places, understood = read_workbook(source, contract, pseudonym, folder / "rows.parquet")
+                odd_parts = inspect_workbook(source, limits)
+                places, understood = read_workbook(source, contract, pseudonym, folder / "rows.parquet", odd_parts)
             else:
                 containers.append("csv")
                 places, understood = _read_text(con, source, text_copy, contract, pseudonym, folder / "rows.parquet")
             understood = {"container": " in ".join(reversed(containers)), **understood}
-            return _finish(con, contract, folder, places, understood)
+            return _finish(con, contract, folder, places, understood, date_rule or DateRule())
     finally:
         unpacked.unlink(missing_ok=True)
         text_copy.unlink(missing_ok=True)
@@ -152,33 +166,43 @@ def _read_text(
     text = open_text(source, copy)
     separator = find_separator(text.head, contract)
     header = find_header([split_line(line, separator) for line in text.head], contract, "csv")
+    text = without_cut_line(text, copy, header.row + 1)
     places, quotes_in_order = read_csv_rows(con, CsvTable(text, header, separator, contract, pseudonym), target)
     return places, {
         "encoding": text.encoding,
         "separator": SEPARATORS[separator],
         "quotes_in_order": quotes_in_order,
-        "header_line": header.row + 1,
-        "ignored_columns": list(header.extra),
-        "absent_columns": list(header.absent),
+        **findings([header], contract),
         "blank_lines": len(text.scan.blank_lines),
-        "last_line_complete": text.scan.ends_with_newline,
+        "last_line_complete": text.cut is None,
     }
 
 
 def _finish(
-    con: duckdb.DuckDBPyConnection, contract: Contract, folder: Path, places: RowPlaces, understood: dict[str, Any]
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    folder: Path,
+    places: RowPlaces,
+    understood: dict[str, Any],
+    date_rule: DateRule,
 ) -> Received:
     rejected = [dict(zip(_REJECTED.names, line, strict=True)) for line in places.rejected]
     pq.write_table(pa.Table.from_pylist(rejected, _REJECTED), folder / "rejected.parquet")
     pairs = [dict(zip(_PLACES.names, place, strict=True)) for place in places.starts]
     pq.write_table(pa.Table.from_pylist(pairs, _PLACES), folder / "places.parquet")
     received = Received(contract.kind, folder, 0, understood)
-    found = con.execute(f"SELECT count(*) FROM ({received.rows_sql()})").fetchone()
-    filled = int(found[0]) if found else 0
+    ((filled,), *_) = con.execute(f"SELECT count(*) FROM ({received.rows_sql()})").fetchall()
     stored = pq.ParquetFile(received.rows).metadata.num_rows
     understood |= {"rows": filled, "empty_rows": stored - filled, "rejected_lines": len(rejected)}
-    received = dataclasses.replace(received, rows_in=filled + len(rejected))
-    note = {"kind": received.kind, "rows_in": received.rows_in, "understood": understood}
+    dated = f'SELECT "KNR", "DATA" FROM ({received.rows_sql()})'
+    dates, understood["dates"] = date_reading(con, contract.kind, dated, date_rule)
+    received = dataclasses.replace(received, rows_in=filled + len(rejected), dates=dates)
+    note = {
+        "kind": received.kind,
+        "rows_in": received.rows_in,
+        "understood": understood,
+        "dates": dataclasses.asdict(dates),
+    }
     draft = folder / f"{_NOTE}.new"
     draft.write_text(json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8")
     draft.replace(folder / _NOTE)

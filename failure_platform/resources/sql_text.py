@@ -1,5 +1,6 @@
 """Writes names, texts and paths into SQL where DuckDB takes no parameters (COPY, read_csv). Nothing else."""
 
+from datetime import datetime
 from pathlib import Path
 
 _GLOB = str.maketrans({"[": "[[]", "*": "[*]", "?": "[?]"})
@@ -23,3 +24,8 @@ def text(value: str) -> str:
 def file(path: Path) -> str:
     """Quote the path of one file to read; signs that DuckDB would take for a pattern stand for themselves."""
     return text(str(path).translate(_GLOB))
+
+
+def between(first: datetime, last: datetime) -> str:
+    """Return the condition of a span of DATA in literals: row groups outside it are never opened."""
+    return f"\"DATA\" BETWEEN TIMESTAMP '{first.isoformat(' ')}' AND TIMESTAMP '{last.isoformat(' ')}'"

@@ -5,13 +5,18 @@ a file is read (resources.reading). Everything here can be made again from the a
 """
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from failure_platform.domain.arrivals import Receipt
-from failure_platform.domain.contracts import Contract
+from failure_platform.domain.contracts import CONTRACTS, Contract
+from failure_platform.domain.dates import DateRule
 from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.resources.disk_space import room_for
 from failure_platform.resources.inbox import Inbox
+from failure_platform.resources.reader_process import ReaderProcess
 from failure_platform.resources.reading import Received, read_upload
 
 
@@ -23,31 +28,49 @@ class Refused:
 
 
 class Staging:
-    """Uploads on their way in one home; `threads` and `memory_limit` bound what DuckDB takes to read one."""
+    """Uploads on their way in one home.
 
-    def __init__(self, folder: Path, inbox: Inbox, threads: int, memory_limit: str) -> None:
+    `threads` and `memory_limit` bound what DuckDB takes to read one; `date_rules` say by kind what its dates are, where
+    they do not show it. Files are opened by `reader` alone, in a process of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        inbox: Inbox,
+        reader: ReaderProcess,
+        threads: int,
+        memory_limit: str,
+        date_rules: Mapping[str, DateRule],
+    ) -> None:
         self._folder = folder
         self._inbox = inbox
+        self._reader = reader
         self._threads = threads
         self._memory_limit = memory_limit
+        self._date_rules = date_rules
 
     def read(self, receipt: Receipt, contract: Contract, person_key: bytes) -> Received | Refused:
         """Read the archived original anew, whatever an earlier try left here."""
         self.drop(receipt)
         folder = self._of(receipt)
         folder.mkdir(parents=True)
+        original = self._inbox.original(receipt)
+        options = {
+            "person_key": person_key,
+            "date_rule": self._date_rules[receipt.kind],
+            "threads": self._threads,
+            "memory_limit": self._memory_limit,
+        }
+        kept = "Nothing of it was merged, and the original stays in the archive: make room and run again."
         try:
-            return read_upload(
-                self._inbox.original(receipt),
-                contract,
-                folder,
-                person_key=person_key,
-                threads=self._threads,
-                memory_limit=self._memory_limit,
-            )
-        except UploadRefusedError as refusal:
+            with room_for(f"the rows of '{receipt.name}'", folder, receipt.size, kept):
+                read = self._reader.call(_read, original, contract.kind, folder, options)
+        except UploadRefusedError as stopped:
+            read = Refused(str(stopped))
+        if isinstance(read, Refused):
             self.drop(receipt)
-            return Refused(str(refusal))
+        return read
 
     def rows(self, receipt: Receipt, contract: Contract, person_key: bytes) -> Received | Refused:
         """Return what `read` left, or read now when nothing whole is here."""
@@ -61,3 +84,11 @@ class Staging:
 
     def _of(self, receipt: Receipt) -> Path:
         return self._folder / receipt.kind / receipt.key
+
+
+def _read(original: Path, kind: str, folder: Path, options: Mapping[str, Any]) -> Received | Refused:
+    """Read in the reader's process. A refusal is an answer: errors tell of what no upload can help."""
+    try:
+        return read_upload(original, CONTRACTS[kind], folder, **options)
+    except UploadRefusedError as refusal:
+        return Refused(str(refusal))

@@ -12,6 +12,7 @@ from failure_platform.domain.labels import vehicles_without_prediction_point
 from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import Target
 from failure_platform.domain.wide import widen
+from failure_platform.resources import sql_text
 from failure_platform.resources.lake import Lake
 
 _CELLS_AT_ONCE = 1_000_000
@@ -41,7 +42,7 @@ def replace_table(lake: Lake, table: str, frame: pd.DataFrame) -> None:
     """Put a frame in the place of a table, in one transaction: a reader sees the old rows or the new ones."""
     with lake.write() as connection:
         connection.register("incoming_frame", frame)
-        connection.execute(f'CREATE OR REPLACE TABLE "{table}" AS SELECT * FROM incoming_frame')
+        connection.execute(f"CREATE OR REPLACE TABLE {sql_text.name(table)} AS SELECT * FROM incoming_frame")
 
 
 def read_table(lake: Lake, table: str, where: str = "TRUE", values: tuple[object, ...] = ()) -> pd.DataFrame | None:
@@ -52,7 +53,7 @@ def read_table(lake: Lake, table: str, where: str = "TRUE", values: tuple[object
         ).fetchone()
         if not exists or not exists[0]:
             return None
-        return connection.execute(f'SELECT * FROM "{table}" WHERE {where}', list(values)).df()
+        return connection.execute(f"SELECT * FROM {sql_text.name(table)} WHERE {where}", list(values)).df()
 
 
 def vehicles_table(target: str) -> str:

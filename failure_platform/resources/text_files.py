@@ -1,12 +1,14 @@
 """Makes a text upload readable for DuckDB: UTF-8 with one kind of line end, and counted line by line.
 
-Belongs here: encodings, line ends, blank lines and the first lines of a file. Does not belong here: separators and
-headers (`domain.layouts`), rows (`csv_rows`).
+Belongs here: encodings, line ends, blank lines, the first lines of a file and a last one that may be cut short. Does
+not belong here: separators and headers (`domain.layouts`), rows (`csv_rows`).
 """
 
 import codecs
+import os
 import re
-from dataclasses import dataclass
+import shutil
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from failure_platform.domain.layouts import HEADER_WITHIN, UploadRefusedError
@@ -23,6 +25,12 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _BLANK_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
+# First what is a character beyond ASCII in UTF-8, then what is part of one, then what can be none.
+_BEYOND_ASCII = re.compile(
+    rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
+    rb"|[\xe0-\xf4][\x80-\xbf]{0,2}|[\x80-\xff]"
+)
+_UNREADABLE = "\N{REPLACEMENT CHARACTER}".encode()
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,8 @@ class Scan:
         blank_in_quotes: those of them that stand within quotes, and so belong to a value if quotes are in order.
         quotes: number of double quotes.
         ends_with_newline: whether the last line is complete.
+        nuls: number of NUL characters.
+        unreadable: number of signs that stand for bytes which are no character.
         valid_utf8: whether all bytes are UTF-8.
         mixed_line_ends: whether a line ends otherwise than another, or with a carriage return alone.
     """
@@ -44,6 +54,8 @@ class Scan:
     blank_in_quotes: frozenset[int]
     quotes: int
     ends_with_newline: bool
+    nuls: int
+    unreadable: int
     valid_utf8: bool
     mixed_line_ends: bool
 
@@ -57,32 +69,40 @@ class TextFile:
         encoding: of the original.
         head: the first lines, without their ends.
         scan: what was seen in the file to read.
+        damaged: whether bytes of the original that are no character were replaced in the copy.
+        cut: the last line of the original and its text, where it has no end and so was left out of the copy.
     """
 
     path: Path
     encoding: str
     head: tuple[str, ...]
     scan: Scan
+    damaged: bool = False
+    cut: tuple[int, str] | None = None
 
 
 def open_text(source: Path, copy: Path) -> TextFile:
     """Find the encoding and count the lines; write a copy in UTF-8 only where the original cannot be read as it is.
 
-    The encoding is told by a byte order mark, else UTF-8 where every byte fits it, else Windows-1252 (Latin-1 where
-    a byte has no meaning there), else by the zero bytes of UTF-16.
+    The encoding is told by a byte order mark, else by the zero bytes of UTF-16, else it is UTF-8 where that fits every
+    byte, or most characters beyond ASCII: then some are damaged. Else it is Windows-1252, or Latin-1 where a byte has
+    no meaning there.
 
     Raises:
-        UploadRefusedError: the file holds nothing but blanks, or is not text.
+        UploadRefusedError: the file holds nothing but blanks.
     """
     with source.open("rb") as raw:
         start = raw.read(1 << 16)
     encoding = _declared(start)
     scan = None if encoding.startswith(("utf-16", "utf-32")) else _scan(source)
-    if scan is not None and not scan.valid_utf8:
-        encoding = _single_byte(source)
+    if scan is not None and not scan.valid_utf8 and not encoding.endswith("-sig"):
+        encoding = _undeclared(source)
+    damaged = False
     if scan is None or not scan.valid_utf8 or scan.mixed_line_ends:
         _transcode(source, copy, encoding)
+        as_it_is = scan is not None and (scan.valid_utf8 or not encoding.startswith("utf"))
         source, scan = copy, _scan(copy)
+        damaged = scan.unreadable > 0 and not as_it_is
     with source.open("rb") as raw:
         head = [
             raw.readline(LONGEST_LINE).decode("utf-8-sig" if place == 0 else "utf-8", errors="replace").rstrip("\r\n")
@@ -92,7 +112,22 @@ def open_text(source: Path, copy: Path) -> TextFile:
         raise UploadRefusedError(
             "The file is empty", f"{scan.lines} blank lines", "There is nothing to read.", "Export it again."
         )
-    return TextFile(source, encoding, tuple(head), scan)
+    return TextFile(source, encoding, tuple(head), scan, damaged)
+
+
+def without_cut_line(text: TextFile, copy: Path, header_line: int) -> TextFile:
+    """Leave out a last line below the header that has no end: cut short, a number or a time may still look like one."""
+    if text.scan.ends_with_newline or text.scan.lines <= header_line:
+        return text
+    if text.path != copy:
+        shutil.copyfile(text.path, copy)
+    start, quotes = _last_line(copy)
+    with copy.open("rb") as raw:
+        raw.seek(start)
+        content = raw.read(LONGEST_LINE).decode(errors="replace")
+    os.truncate(copy, start)
+    scan = replace(text.scan, lines=text.scan.lines - 1, quotes=text.scan.quotes - quotes)
+    return replace(text, path=copy, scan=scan, cut=(text.scan.lines, content))
 
 
 def lines_at(path: Path, positions: list[int]) -> list[int]:
@@ -127,7 +162,7 @@ def _declared(start: bytes) -> str:
 def _scan(path: Path) -> Scan:
     """Count lines and find blank ones, whole lines at a time."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    valid, lines, quotes, last = True, 0, 0, b"\n"
+    valid, lines, quotes, nuls, unreadable, last = True, 0, 0, 0, 0, b"\n"
     blank: list[int] = []
     in_quotes: list[int] = []
     ends = {b"\r\n": 0, b"\r": 0}
@@ -141,6 +176,8 @@ def _scan(path: Path) -> Scan:
                         in_quotes.append(blank[-1])
             lines += chunk.count(b"\n")
             quotes += chunk.count(b'"')
+            nuls += chunk.count(b"\0")
+            unreadable += chunk.count(_UNREADABLE)
             windows_ends = chunk.count(b"\r\n")
             ends[b"\r\n"] += windows_ends
             ends[b"\r"] += chunk.count(b"\r") - windows_ends
@@ -152,6 +189,8 @@ def _scan(path: Path) -> Scan:
         blank_in_quotes=frozenset(in_quotes),
         quotes=quotes,
         ends_with_newline=complete,
+        nuls=nuls,
+        unreadable=unreadable,
         valid_utf8=valid and _decodes(decoder, b"", final=True),
         mixed_line_ends=bool(ends[b"\r"]) or 0 < ends[b"\r\n"] < lines,
     )
@@ -165,24 +204,41 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
     return True
 
 
-def _single_byte(source: Path) -> str:
+def _undeclared(source: Path) -> str:
+    """Tell the encoding of bytes that are not all UTF-8."""
     decoder = codecs.getincrementaldecoder("cp1252")("strict")
+    characters, others, windows = 0, 0, True
     with source.open("rb") as raw:
-        while chunk := raw.read(_CHUNK):
-            if not _decodes(decoder, chunk):
-                return "latin-1"
-    return "cp1252"
+        while chunk := raw.read(_CHUNK) + raw.readline(LONGEST_LINE):
+            found = _BEYOND_ASCII.findall(chunk)
+            characters += len(found) - found.count(b"")
+            others += found.count(b"")
+            windows = windows and _decodes(decoder, chunk)
+    # A few damaged or cut characters must not change the reading of all the others.
+    if characters and characters >= others:
+        return "utf-8"
+    return "cp1252" if windows else "latin-1"
 
 
 def _transcode(source: Path, copy: Path, encoding: str) -> None:
-    try:
-        with source.open(encoding=encoding, newline=None) as text, copy.open("w", encoding="utf-8", newline="") as out:
-            while chunk := text.read(_CHUNK):
-                out.write(chunk)
-    except UnicodeError as error:
-        raise UploadRefusedError(
-            "The file is not readable text",
-            f"read as {encoding}",
-            f"{error}.",
-            "Save it as .csv in UTF-8, or as .xlsx, and drop that.",
-        ) from error
+    with (
+        source.open(encoding=encoding, newline=None, errors="replace") as text,
+        copy.open("w", encoding="utf-8", newline="") as out,
+    ):
+        while chunk := text.read(_CHUNK):
+            out.write(chunk)
+
+
+def _last_line(path: Path) -> tuple[int, int]:
+    """Return where the last line begins, in bytes, and its number of double quotes."""
+    quotes = 0
+    with path.open("rb") as raw:
+        position = raw.seek(0, os.SEEK_END)
+        while position:
+            size = min(_CHUNK, position)
+            position = raw.seek(position - size)
+            before, end, line = raw.read(size).rpartition(b"\n")
+            quotes += line.count(b'"')
+            if end:
+                return position + len(before) + 1, quotes
+    return 0, quotes

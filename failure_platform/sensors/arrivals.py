@@ -1,19 +1,21 @@
 """One sensor per kind: notices settled files in the upload folder and asks for their runs.
 
 What belongs here: the tick - look, wait for files to settle, receive, decide (domain.arrivals), emit. What does not:
-reading what is inside a file; the sensor must stay quick whatever people upload.
+following what was asked for (sensors.answers), and reading what is inside a file: the sensor must stay quick whatever
+people upload.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import dagster as dg
 
 from failure_platform.domain import arrivals
 from failure_platform.domain.arrivals import Plan, Receipt, Sighting
+from failure_platform.domain.asking_again import Asked
 from failure_platform.resources.inbox import Inbox
+from failure_platform.sensors.answers import NO_RUN_RETRIES, Memory, answers
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
@@ -65,21 +67,28 @@ def arrival_sensor(
     def arrivals_of_kind(
         context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]
     ) -> dg.SensorResult | dg.SkipReason:
-        handled = _from_cursor(context.cursor)
-        fresh = arrivals.unhandled(inbox.look(kind), handled)
-        if not fresh:
+        memory = Memory.from_cursor(context.cursor)
+        fresh = arrivals.unhandled(inbox.look(kind), memory.handled)
+        if not fresh and not memory.asked:
             return dg.SkipReason(f"no new file in uploads/{kind}")
-        time.sleep(settle_seconds)
-        known = set(context.instance.get_dynamic_partitions(str(partitions.name)))
-        look = receive_settled(inbox, kind, fresh, handled, known)
+        known = context.instance.get_dynamic_partitions(str(partitions.name))
+        found = answers(context.instance, inbox, kind, memory.asked, known, time.time())
+        time.sleep(settle_seconds if fresh else 0)
+        look = receive_settled(inbox, kind, fresh, memory.handled, set(known))
         for receipt in look.plan.already_in:
             context.log.info(f"'{receipt.name}' is already in, as {receipt.key}; nothing to do.")
-        inbox.note(look.plan.again)
+        for first, *_ in found.again:
+            context.log.info(f"The run of '{first.name}' ended without an answer; asking again, try {first.attempt}.")
+        repeated = [*([receipt] for receipt in look.plan.again), *found.again]
+        inbox.note([receipt for batch in repeated for receipt in batch])
+        batches = [*arrivals.batches(look.plan.new, uploads_per_run), *repeated]
+        requests = {run_key(batch): run_request(kind, batch) for batch in batches}
+        asked = {run_key(batch): Asked(batch[0].key, batch[-1].key, batch[0].attempt) for batch in batches}
         return dg.SensorResult(
-            run_requests=run_requests(kind, look.plan, uploads_per_run),
+            run_requests=list(requests.values()),
             dynamic_partitions_requests=add_requests(partitions, look.plan),
-            skip_reason=None if look.plan.new or look.plan.again else _why_nothing(look),
-            cursor=_to_cursor(look.handled),
+            skip_reason=None if requests else _why_nothing(look, len(found.pending)),
+            cursor=Memory(look.handled, {**found.pending, **asked}).to_cursor(),
         )
 
     return arrivals_of_kind
@@ -118,17 +127,17 @@ def add_requests(
     return [partitions.build_add_request([r.key for r in plan.new])] if plan.new else []
 
 
-def run_requests(kind: str, plan: Plan, uploads_per_run: int) -> list[dg.RunRequest]:
-    """Return one request per batch of new uploads (a range of partitions) and one per retried upload."""
-    requests = [
-        dg.RunRequest(
-            run_key=f"{batch[0].run_key}..{batch[-1].run_key}/{len(batch)}",
-            tags={**range_tags(batch[0].key, batch[-1].key), **upload_tags(kind, batch)},
-        )
-        for batch in arrivals.batches(plan.new, uploads_per_run)
-    ]
-    requests += [dg.RunRequest(run_key=r.run_key, partition_key=r.key, tags=upload_tags(kind, [r])) for r in plan.again]
-    return requests
+def run_key(batch: Sequence[Receipt]) -> str:
+    """Return the key of a run of uploads that stand together; other tries of them have other keys."""
+    return batch[0].run_key if len(batch) == 1 else f"{batch[0].run_key}..{batch[-1].run_key}/{len(batch)}"
+
+
+def run_request(kind: str, batch: Sequence[Receipt]) -> dg.RunRequest:
+    """Return the request for one run of uploads that stand together in the order of their partitions."""
+    if len(batch) == 1:
+        return dg.RunRequest(run_key(batch), partition_key=batch[0].key, tags=upload_tags(kind, batch))
+    tags = {**range_tags(batch[0].key, batch[-1].key), **upload_tags(kind, batch)}
+    return dg.RunRequest(run_key(batch), tags=tags)
 
 
 def range_tags(first: str, last: str) -> dict[str, str]:
@@ -137,22 +146,16 @@ def range_tags(first: str, last: str) -> dict[str, str]:
 
 
 def upload_tags(kind: str, receipts: Sequence[Receipt]) -> dict[str, str]:
-    """Return the tags by which a run's uploads are found in the UI."""
-    tags = {KIND_TAG: kind, UPLOADS_TAG: str(len(receipts))}
+    """Return the tags by which a run's uploads are found in the UI, and which leave its repetition to the sensor."""
+    tags = {KIND_TAG: kind, UPLOADS_TAG: str(len(receipts)), **NO_RUN_RETRIES}
     if len(receipts) == 1:
         tags |= {FILE_TAG: receipts[0].name, HASH_TAG: receipts[0].sha256}
     return tags
 
 
-def _why_nothing(look: Look) -> str:
+def _why_nothing(look: Look, runs: int) -> str:
     if look.waiting:
-        return f"{len(look.waiting)} files are still being written, such as '{look.waiting[0]}'"
-    return f"{len(look.plan.already_in)} files are already in"
-
-
-def _from_cursor(cursor: str | None) -> dict[str, Sighting]:
-    return {name: Sighting(name, *facts) for name, facts in json.loads(cursor or "{}").items()}
-
-
-def _to_cursor(handled: Mapping[str, Sighting]) -> str:
-    return json.dumps({name: astuple(s)[1:] for name, s in sorted(handled.items())})
+        return f"{len(look.waiting)} files are still being written, such as '{arrivals.shown_name(look.waiting[0])}'"
+    if look.plan.already_in:
+        return f"{len(look.plan.already_in)} files are already in"
+    return f"no new file; {runs} runs have not answered yet" if runs else "no new file"

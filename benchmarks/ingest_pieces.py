@@ -1,0 +1,191 @@
+"""The pieces of work that the ingest benchmark measures, each run in a process of its own.
+
+What belongs here: the platform's own way of taking files in, and what it is compared with. What does not: memory,
+repetition and judgement (measuring, ingest).
+
+    python benchmarks/ingest_pieces.py NAME '{"argument": "value"}'
+
+Each writes its figures as lines of JSON; the last one counts.
+"""
+
+import importlib.util
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.settings import Settings
+
+PIECES = {}
+
+
+def piece(function: Any) -> Any:
+    """Let a function be run by its name."""
+    PIECES[function.__name__] = function
+    return function
+
+
+@piece
+def ingest(home: str, kinds: list[str]) -> None:
+    """Take everything in the upload folders into the lake, by the same jobs as in the UI: from files to checks."""
+    from failure_platform.cli import instance
+    from failure_platform.cli.process import Flow
+    from failure_platform.resources import lake_views
+    from failure_platform.resources.platform import Platform
+    from failure_platform.sensors.arrivals import receive_settled
+
+    settings = Settings(home=Path(home), settle_seconds=0)
+    platform = Platform(settings)
+    with instance.alone(settings), instance.opened(settings) as dagster:
+        flow = Flow(settings, dagster)
+        taken: set[str] = set()
+        begin = time.perf_counter()
+        for kind in kinds:
+            handled: dict[str, Any] = {}
+            while fresh := [seen for seen in platform.inbox.look(kind) if seen.name not in handled]:
+                look = receive_settled(platform.inbox, kind, fresh, handled, flow.known(kind))
+                flow.ingest(kind, look, settings.uploads_per_run, lambda line: print(line, file=sys.stderr))
+                handled = dict(look.handled)
+                taken |= {receipt.key for receipt in look.plan.new}
+        seconds = time.perf_counter() - begin
+        steps = {
+            stats.step_key: stats.end_time - stats.start_time
+            for run in dagster.get_runs()
+            for stats in dagster.get_run_step_stats(run.run_id)
+            if stats.start_time and stats.end_time
+        }
+    with platform.lake.read() as connection:
+        lines = [line for line in lake_views.ledger(connection) if line.upload in taken]
+    counts = {name: sum(getattr(line, name) for line in lines) for name in ("rows_in", "merged", "quarantined")}
+    tell(seconds=seconds, steps=steps, lake_bytes=settings.lake_file.stat().st_size, **counts)
+
+
+@piece
+def process(home: str) -> None:
+    """Run the whole flow once, as `failure-platform process` does."""
+    from failure_platform.cli import instance
+    from failure_platform.cli.process import process as run
+
+    settings = Settings(home=Path(home))
+    begin = time.perf_counter()
+    result = run(settings, lambda line: print(line, file=sys.stderr))
+    seconds = time.perf_counter() - begin
+    with instance.opened(settings) as dagster:
+        jobs = [found.job_name for found in dagster.get_runs()]
+    states = [line["state"] for line in result["uploads"]]
+    retrains = jobs.count("retrain")
+    tell(seconds=seconds, retrains=retrains, runs=len(jobs) - retrains, merged=states.count("merged"))
+
+
+@piece
+def read(home: str, kind: str) -> None:
+    """Receive, archive and read the files of one kind into text rows, as the raw asset does; the rows stay there."""
+    from failure_platform.resources.platform import Platform
+
+    platform = Platform(Settings(home=Path(home)))
+    key = platform.person_key
+    begin = time.perf_counter()
+    receipts = [platform.inbox.receive(kind, seen) for seen in platform.inbox.look(kind)]
+    received = [platform.staging.read(receipt, CONTRACTS[kind], key) for receipt in receipts if receipt]
+    tell(
+        seconds=time.perf_counter() - begin,
+        rows_in=sum(one.rows_in for one in received),
+        folders=[str(one.folder) for one in received],
+    )
+
+
+@piece
+def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
+    """Judge rows that `read` left, within a memory limit, and count the bad ones and those without a reason."""
+    from failure_platform.resources.judged_rows import judge_rows
+    from failure_platform.resources.reading import Received
+
+    settings = Settings(home=Path(home))
+    received = Received.load(Path(folder))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    begin = time.perf_counter()
+    judged = judge_rows(CONTRACTS[kind], received, now, threads=settings.lake_threads, memory_limit=memory_limit)
+    seconds = time.perf_counter() - begin
+    unexplained = 0
+    if judged.quarantined:
+        unexplained = duckdb.sql(f"FROM '{judged.bad}' WHERE len(reasons) = 0").count("*").fetchall()[0][0]
+    tell(seconds=seconds, bad=judged.quarantined, unexplained=unexplained)
+
+
+@piece
+def bare_duckdb(home: str, file: str, kind: str) -> None:
+    """Read a csv as text, cast it and hash its rows into a table: the least that DuckDB itself needs."""
+    from failure_platform.resources.judged_rows import row_hash_sql
+    from failure_platform.resources.tables import SQL_TYPES
+
+    settings, contract = Settings(home=Path(home)), CONTRACTS[kind]
+    with Path(file).open() as lines:
+        columns = ", ".join(f"'{name}': 'VARCHAR'" for name in next(lines).strip().split(","))
+    typed = ", ".join(
+        f'TRY_CAST(trim("{column.name}") AS {SQL_TYPES[column.type]}) AS "{column.name}"' for column in contract.columns
+    )
+    config = {"threads": settings.lake_threads, "memory_limit": settings.lake_memory}
+    begin = time.perf_counter()
+    with duckdb.connect(Path(home) / "bare.duckdb", config=config) as con:
+        con.execute(f"""
+            CREATE TABLE bare AS SELECT *, {row_hash_sql(contract)} AS row_hash FROM (
+                SELECT {typed} FROM read_csv('{file}', auto_detect = false, header = true, columns = {{{columns}}})
+            )
+        """)  # noqa: S608 - names of our own columns and files
+        rows = con.execute("SELECT count(*) FROM bare").fetchall()[0][0]
+    tell(seconds=time.perf_counter() - begin, rows=rows)
+
+
+@piece
+def prototype(home: str, files: list[str]) -> None:
+    """Take files in as the earlier prototypes did: read, drop what does not parse, concat, drop_duplicates, rewrite."""
+    store = Path(home) / "store.parquet"
+    begin = time.perf_counter()
+    for number, file in enumerate(files, 1):
+        rows = pd.read_csv(file, low_memory=False)
+        rows["DATA"] = pd.to_datetime(rows["DATA"], errors="coerce")
+        rows["VALUE"] = pd.to_numeric(rows["VALUE"], errors="coerce")
+        rows = rows.dropna(subset=["KNR", "DATA"])
+        if store.exists():
+            rows = pd.concat([pd.read_parquet(store), rows])
+        rows = rows.drop_duplicates()
+        rows.to_parquet(store, index=False)
+        tell(seconds=time.perf_counter() - begin, files=number, merged=len(rows), lake_bytes=store.stat().st_size)
+
+
+@piece
+def calamine(file: str) -> None:
+    """Read every row of a sheet with python-calamine, and do nothing with it."""
+    from python_calamine import CalamineWorkbook
+
+    begin = time.perf_counter()
+    sheet = CalamineWorkbook.from_path(file).get_sheet_by_index(0)
+    tell(rows=sum(1 for _ in sheet.iter_rows()), seconds=time.perf_counter() - begin)
+
+
+@piece
+def fastexcel(file: str) -> None:
+    """Read a sheet into Arrow with fastexcel, where it is installed."""
+    if importlib.util.find_spec("fastexcel") is None:
+        tell(seconds=None)
+        return
+    import fastexcel as reader
+
+    begin = time.perf_counter()
+    rows = reader.read_excel(file).load_sheet(0, dtypes="string").to_arrow().num_rows
+    tell(rows=rows, seconds=time.perf_counter() - begin)
+
+
+def tell(**figures: Any) -> None:
+    """Write figures as one line."""
+    print(json.dumps(figures), flush=True)
+
+
+if __name__ == "__main__":
+    PIECES[sys.argv[1]](**json.loads(sys.argv[2]))

@@ -1,0 +1,77 @@
+"""The table of the ingest benchmark: its lines, on the terminal and in the README.
+
+What belongs here: how figures look and whether they keep to what is allowed. What does not: where they come from.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.table import Table
+
+README = Path(__file__).parents[1] / "README.md"
+BEGIN, END = "<!-- ingest benchmark -->", "<!-- end of ingest benchmark -->"
+COLUMNS = ("what", "platform", "compared with", "ratio", "allowed", "peak memory", "allowed", "met")
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table; empty where there is nothing to say or nothing to hold to."""
+
+    what: str
+    platform: str
+    compared_with: str = ""
+    ratio: str = ""
+    ratio_allowed: str = ""
+    memory: str = ""
+    memory_allowed: str = ""
+    met: str = ""
+
+
+def line(
+    what: str,
+    platform: str,
+    compared_with: str,
+    *,
+    ratio: tuple[float, float | None] | None = None,
+    memory: tuple[int, float | None],
+) -> Line:
+    """Put a line together from a ratio and a peak (bytes), each with what is allowed (the peak in GiB), if anything."""
+    held: list[bool] = []
+    ratio_texts = ["", ""]
+    if ratio is not None:
+        ratio_texts[0] = f"{ratio[0]:.2f}"
+        if ratio[1] is not None:
+            ratio_texts[1] = f"{ratio[1]:g}"
+            held.append(ratio[0] <= ratio[1])
+    memory_texts = [gib(memory[0]), ""]
+    if memory[1] is not None:
+        memory_texts[1] = f"{memory[1]:g} GiB"
+        held.append(memory[0] <= memory[1] * GIB)
+    met = "" if not held else "yes" if all(held) else "no"
+    return Line(what, platform, compared_with, *ratio_texts, *memory_texts, met)
+
+
+def gib(size: float) -> str:
+    """Return bytes for people."""
+    return f"{size / GIB:.1f} GiB"
+
+
+def show(rows: Sequence[Sequence[str]]) -> Table:
+    """Return the table for the terminal."""
+    table = Table(*COLUMNS)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def write(rows: Sequence[Sequence[str]]) -> None:
+    """Put the table between the README's markers."""
+    text = README.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        sys.exit(f"{README} lacks the lines {BEGIN} and {END}: put them where the table belongs")
+    before, rest = text.split(BEGIN)
+    lines = ["| " + " | ".join(row) + " |" for row in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
+    README.write_text("\n".join([before + BEGIN, "", *lines, "", END + rest.split(END)[1]]), encoding="utf-8")

@@ -1,0 +1,92 @@
+"""`replay`: the lake built anew from the archive, compared with the one there is, and put in its place.
+
+What belongs here: the order of these steps and what is told. What does not: how a lake is built (resources.replaying)
+and put in place (resources.repairs).
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from failure_platform.cli import instance
+from failure_platform.resources import lake_views, repairs, replaying
+from failure_platform.resources.lake import Lake
+from failure_platform.resources.lake_errors import LakeError
+from failure_platform.resources.platform import Platform
+from failure_platform.settings import Settings
+
+
+def replayed(settings: Settings, *, check: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Rebuild the lake beside the one there is; put it in place unless both say the same, or only a check is wanted.
+
+    Returns:
+        `kinds`: rows and state before and after; `identical`; `replaced`; `kept`: where the old file lies now;
+        `carried_over`: tables that no upload fills; `before`: why the old lake could not be read, or None.
+
+    Raises:
+        HomeBusyError: a platform is up on this home.
+    """
+    platform = Platform(settings)
+    with instance.alone(settings):
+        folder = settings.lake_file.parent / "replay"
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh = Lake(folder / settings.lake_file.name, threads=settings.lake_threads, memory_limit=settings.lake_memory)
+        try:
+            receipts = replaying.rebuild(platform, fresh, _now, say)
+            old, unreadable = platform.lake, None
+            try:
+                kinds = replaying.compare(old, fresh)
+            except LakeError as error:
+                unreadable = str(error)
+                kinds = replaying.compare(None, fresh)
+            identical = all(kind.identical for kind in kinds)
+            result: dict[str, Any] = {
+                "kinds": [{**asdict(kind), "identical": kind.identical} for kind in kinds],
+                "identical": identical,
+                "replaced": not (identical or check),
+                "kept": None,
+                "carried_over": [],
+                "before": unreadable,
+            }
+            if result["replaced"]:
+                source = repairs.newest_readable(platform.lake)
+                result["carried_over"] = replaying.carry_over(source, fresh) if source is not None else []
+                result["kept"] = repairs.put_in_place(fresh.path, platform.lake)
+                with platform.lake.read() as connection:
+                    lines = {line.upload: line for line in lake_views.ledger(connection)}
+                for receipt in receipts:
+                    platform.inbox.mark(receipt, lines[receipt.key].state)
+            return result
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def draw(result: dict[str, Any], out: Console) -> None:
+    """Draw what was compared, and say what was done."""
+    table = Table("table", title="the lake, and the same built anew from the archive", title_justify="left")
+    for column in ("uploads", "rows before", "rows after", "same"):
+        table.add_column(column, justify="right")
+    for kind in result["kinds"]:
+        before = "unreadable" if kind["rows_before"] is None else f"{kind['rows_before']:,}"
+        same = "[green]yes[/]" if kind["identical"] else "[red]no[/]"
+        table.add_row(kind["kind"], f"{kind['uploads']:,}", before, f"{kind['rows_after']:,}", same)
+    out.print(table)
+    if result["before"]:
+        out.print(f"The lake could not be read: {result['before']}", markup=False)
+    if result["identical"]:
+        out.print("Both say the same; nothing was changed.")
+    elif not result["replaced"]:
+        out.print("They differ; nothing was changed. Without --check the one built anew takes the lake's place.")
+    else:
+        carried = ", ".join(result["carried_over"]) or "none: the model versions' tables could not be read"
+        out.print(f"The lake was replaced; the old file is kept as {result['kept']}.", markup=False)
+        out.print(f"Tables carried over: {carried}.", markup=False)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

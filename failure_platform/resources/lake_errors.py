@@ -1,0 +1,88 @@
+"""Why a lake cannot be used. Each message says what happened, what was left alone and which command repairs it.
+
+Belongs here: the errors and how DuckDB's own are known. Does not belong here: repairing (`repairs`).
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+REPAIR = (
+    "Stop the platform and run `failure-platform restore`, which puts back the last whole state; if that is damaged "
+    "too, `failure-platform replay` builds the lake anew from the archived originals."
+)
+
+_DAMAGE = ("Corrupt database file", "not a valid DuckDB database file", "Could not read enough bytes")
+
+
+class LakeError(Exception):
+    """The lake cannot be used; the message says why and what to do."""
+
+
+class LakeBusyError(LakeError):
+    """Someone else held the lake until the deadline."""
+
+
+class LakeMissingError(LakeError):
+    """A lake was here before and its file is gone."""
+
+
+class LakeUnreadableError(LakeError):
+    """The file is there, and all of it or a part of it cannot be read."""
+
+
+class LakeBehindError(LakeError):
+    """The file is there and opens, and commits that were acknowledged are not in it."""
+
+
+def missing(lake: Path) -> LakeMissingError:
+    """Say that the file of a known lake is gone."""
+    return LakeMissingError(
+        f"The lake file {lake} is gone, although its folder says that a lake was made here. Nothing was created in its "
+        f"place. {REPAIR} To begin again with an empty lake on purpose, remove the folder {lake.parent}."
+    )
+
+
+def behind(lake: Path, found: int, acknowledged: int) -> LakeBehindError:
+    """Say that acknowledged commits are not in the file."""
+    return LakeBehindError(
+        f"The lake file {lake} ends with commit {found}, but commit {acknowledged} was acknowledged: the file is an "
+        f"older copy, or the write-ahead log that belonged to it was lost or damaged. Nothing was changed. {REPAIR}"
+    )
+
+
+def unreadable(file: Path, error: Exception) -> LakeUnreadableError:
+    """Say that a file of the lake cannot be opened or read."""
+    return LakeUnreadableError(f"The file {file} cannot be read: {error}. It was left as it is. {REPAIR}")
+
+
+def still_in_use(file: Path, seconds: float, who: str) -> str:
+    """Say who held a file of the lake until the deadline."""
+    return (
+        f"The lake {file} was still in use after {seconds:g} s: {who}. "
+        f"Wait for that work to end, or stop that process, and try again."
+    )
+
+
+@contextmanager
+def telling_damage(file: Path) -> Iterator[None]:
+    """Turn what DuckDB says of a damaged file into LakeUnreadableError: a flipped block is found only when read."""
+    try:
+        yield
+    except duckdb.Error as error:
+        if not any(sign in str(error) for sign in _DAMAGE):
+            raise
+        raise unreadable(file, error) from error
+
+
+def holder(message: str) -> str | None:
+    """Who holds a file, read from DuckDB's message; None when the error is about something else."""
+    if "different configuration than existing connections" in message:
+        return "this process itself holds it open in another mode or with other settings"
+    if "Could not set lock on file" not in message:
+        return None
+    found = re.search(r"held in (?P<program>.+?) \(PID (?P<pid>\d+)\)", message)
+    return f"process {found['pid']} ({found['program']}) holds it" if found else "another process holds it"

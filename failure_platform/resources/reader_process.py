@@ -1,0 +1,191 @@
+"""One warm child process that reads uploads one after another, where a limit on memory and time can stop it.
+
+Belongs here: starting, watching and ending the child, and the refusal of an upload that went beyond a limit or brought
+the child down. Does not belong here: how a file is read (`reading`) and where its rows are kept (`staging`).
+
+A file can bring its reader to any amount of memory, to a standstill, or to a crash in native code. In the platform's
+own process that would end every other piece of work as well. A child that starts afresh for each upload would cost a
+second of imports each time, so one child takes them in turn; it ends when nothing is asked of it for a while, and when
+the process that asks is gone, however that ended.
+"""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import weakref
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NoReturn, ParamSpec, TypeVar, cast
+
+import psutil
+
+from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.settings import ENV_PREFIX
+
+IDLE_SECONDS = 3.0
+"""A child that is asked nothing for so long ends, and gives its memory back."""
+
+_LOOK_SECONDS = 0.05
+_MOST_LIKELY_VICTIM = "1000"
+_WHERE = "the process that reads files"
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Child:
+    process: subprocess.Popen[bytes]
+    connection: "Connection[Any, Any]"
+
+    @property
+    def memory(self) -> int:
+        """Bytes that it holds in memory; 0 where it has ended."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return int(psutil.Process(self.process.pid).memory_info().rss)
+        return 0
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.connection.close()
+
+
+class ReaderProcess:
+    """Calls functions in a child process. Starts nothing before the first call.
+
+    Args:
+        memory: bytes that the child may hold while it works.
+        seconds: how long one call may take.
+    """
+
+    def __init__(self, memory: int, seconds: float) -> None:
+        """Keep the limits."""
+        self._memory, self._seconds = memory, seconds
+        self._child: _Child | None = None
+        self._turn = threading.Lock()
+
+    def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what the function, known by its module and name, returns in the child.
+
+        Raises UploadRefusedError when it went beyond a limit or the child died of it, and whatever the function raises.
+        """
+        with self._turn:
+            while True:
+                child = self._warm()
+                with contextlib.ExitStack() as interrupted:
+                    # Whatever stops us here must not leave an answer for the next call to take for its own.
+                    interrupted.callback(self.close)
+                    try:
+                        child.connection.send((function, args, kwargs))
+                        result, error = self._answer(child)
+                    except (EOFError, ConnectionError):
+                        code = child.process.wait()
+                        if code == 0:
+                            continue  # it had just ended for want of work and never saw the call
+                        raise _died(code) from None
+                    interrupted.pop_all()
+                if error is not None:
+                    raise error
+                return cast(T, result)
+
+    def close(self) -> None:
+        """End the child, if there is one. A later call starts another."""
+        if self._child is not None:
+            self._child.end()
+            self._child = None
+
+    def _warm(self) -> _Child:
+        if self._child is not None and self._child.process.poll() is None:
+            return self._child
+        self.close()
+        ours, theirs = Pipe()
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
+                # -P: a file in the working directory must not stand in for a library.
+                [sys.executable, "-P", "-m", __name__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                # What libraries print must not end up in our own output.
+                stdout=subprocess.DEVNULL,
+            )
+        self._child = _Child(process, ours)
+        weakref.finalize(self, self._child.end)
+        return self._child
+
+    def _answer(self, child: _Child) -> tuple[Any, BaseException | None]:
+        end = time.monotonic() + self._seconds
+        while not child.connection.poll(_LOOK_SECONDS):
+            if (held := child.memory) > self._memory:
+                gibs = f"{held / 2**30:.1f} GiB; {self._memory / 2**30:.1f} GiB are allowed"
+                raise _beyond("memory", gibs, "READING_MEMORY")
+            if time.monotonic() > end:
+                raise _beyond("time", f"more than the {self._seconds / 60:g} minutes allowed", "READING_MINUTES")
+        return cast(tuple[Any, BaseException | None], child.connection.recv())
+
+
+def _beyond(what: str, taken: str, setting: str) -> UploadRefusedError:
+    return UploadRefusedError(
+        f"Reading the file takes too much {what}",
+        _WHERE,
+        f"It was stopped when it had taken {taken}.",
+        f"Split the file and drop the parts, or raise {ENV_PREFIX}{setting} and drop it again.",
+    )
+
+
+def _died(code: int) -> UploadRefusedError:
+    how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
+    why = ", which the system sends when memory runs out" if code == -signal.SIGKILL else ""
+    return UploadRefusedError(
+        "Reading the file brought its reader down",
+        _WHERE,
+        f"It ended with {how}{why}.",
+        "Split the file or save it anew, as .csv in UTF-8 or .xlsx, and drop that; or drop it again if the machine was "
+        "short of memory.",
+    )
+
+
+def _serve(connection: "Connection[Any, Any]") -> NoReturn:
+    """Work through calls, each in a thread, while this one notices when nobody is there any more to ask."""
+    # Told to end together with the platform, the parent ends this process; dying first would look like a bad file.
+    for told in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(told, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        # Where memory runs out the kernel must choose this process, not the platform.
+        Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_VICTIM)
+    work = ThreadPoolExecutor(1)
+    last: Future[Any] | None = None
+    while True:
+        if connection.poll(IDLE_SECONDS):
+            try:
+                function, args, kwargs = connection.recv()
+            except (EOFError, ConnectionError):
+                os._exit(1)  # in the middle of a file or not, nobody waits for it
+            last = work.submit(function, *args, **kwargs)
+            last.add_done_callback(lambda done: _tell(connection, done))
+        elif last is None or last.done():
+            os._exit(0)
+
+
+def _tell(connection: "Connection[Any, Any]", done: "Future[Any]") -> None:
+    with contextlib.ExitStack() as untold:
+        # An answer that cannot be sent must not leave the other side waiting.
+        untold.callback(os._exit, 1)
+        error = done.exception()
+        if error is not None:
+            error.add_note("".join(traceback.format_exception(error)))
+        connection.send((None, error) if error is not None else (done.result(), None))
+        untold.pop_all()
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[1])))
