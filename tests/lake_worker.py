@@ -7,14 +7,13 @@ from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-from merging_plant import csv, measured
+from merging_plant import csv, measured, merge_uploads
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.ledger import UploadFacts
 from failure_platform.resources import failure_points, lake_views
 from failure_platform.resources.inbox import Inbox
 from failure_platform.resources.lake import Lake
-from failure_platform.resources.merging import merge_uploads
 from failure_platform.resources.reading import read_upload
 from failure_platform.settings import Settings
 

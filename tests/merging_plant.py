@@ -6,12 +6,19 @@ from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.ledger import UploadFacts
 from failure_platform.resources import lake_views
 from failure_platform.resources.lake import Lake
-from failure_platform.resources.merging import merge_uploads
+from failure_platform.resources.merging import judge_uploads, merge
 from failure_platform.resources.reading import read_upload
 from failure_platform.resources.withdrawing import withdraw
 
 NOON = dt.datetime(2026, 11, 21, 12)
 HEADERS = {kind: ",".join(contract.names) for kind, contract in CONTRACTS.items()}
+
+
+def merge_uploads(lake, contract, uploads, merged_at):
+    """Judge, then merge in one transaction, as a run does."""
+    judged = judge_uploads(lake, contract, uploads)
+    with lake.write() as con:
+        return merge(con, contract, judged, merged_at)
 
 
 class Plant:

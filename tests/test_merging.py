@@ -9,13 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from merging_plant import NOON, Plant, counts, csv, measured
+from merging_plant import NOON, Plant, counts, csv, measured, merge_uploads
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.resources import lake_views
 from failure_platform.resources.judged_rows import judge_rows
 from failure_platform.resources.ledger_lines import LedgerError, refuse
-from failure_platform.resources.merging import merge, merge_uploads
+from failure_platform.resources.merging import merge
 
 REAL = Path(__file__).parent / "real"
 
@@ -153,19 +153,19 @@ def test_bad_rows_are_kept_with_place_reasons_and_content(plant):
     plant.merge(csv(bad, "2023-2056234,too,few", kind="falhas"), "falhas")
     first, second = plant.rows("SELECT * FROM quarantine ORDER BY line")
     assert first[:7] == (
-        "u001-1", "u001", "falhas", None, 2, ["KNR", "DATA"],
+        "u001-2", "u001", "falhas", None, 2, ["KNR", "DATA"],
         ["KNR: does not match ^[0-9]{4}-[0-9]{7}$: '2023-XX56234'", "DATA: not a date and time: 'ontem'"],
     )  # fmt: skip
     raw = json.loads(first[7])
     assert (raw["KNR"], raw["FALHA"], raw["DATA"]) == ("2023-XX56234", "noise", "ontem")
     assert "FHQWRAP" not in first[7]
-    assert second[:7] == ("u001-2", "u001", "falhas", None, 3, [], ["line: fewer cells than the header has columns"])
+    assert second[:7] == ("u001-3", "u001", "falhas", None, 3, [], ["line: fewer cells than the header has columns"])
     assert plant.see(lake_views.quarantine_reasons) == [
         ("DATA: not a date and time", 1),
         ("KNR: does not match ^[0-9]{4}-[0-9]{7}$", 1),
         ("line: fewer cells than the header has columns", 1),
     ]
-    assert plant.see(lake_views.quarantine_reasons, "another") == []
+    assert plant.see(lake_views.quarantine_reasons, ["another"]) == []
 
 
 def test_a_row_newer_than_its_upload_is_set_aside(plant):

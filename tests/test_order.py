@@ -6,11 +6,10 @@ import itertools
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from merging_plant import Plant, counts, csv, measured
+from merging_plant import Plant, counts, csv, measured, merge_uploads
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.resources import lake_views
-from failure_platform.resources.merging import merge_uploads
 from failure_platform.resources.withdrawing import NotWithdrawableError
 
 few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

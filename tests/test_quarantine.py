@@ -104,7 +104,7 @@ def test_the_export_has_the_contracts_columns_first_and_then_where_each_row_stan
     row, line = rows
     assert [row[name] for name in RESULTADOS.names] == ["2023-2056234", "012001", "1", "10", "Nm", "0", " 1,5x ", TEN]
     assert (row["QUARANTINE_ID"], row["FILE"], row["SHEET"], row["LINE"], row["AS_READ"]) == (
-        "u001-1", "resultados.csv", "", "2", "",
+        "u001-2", "resultados.csv", "", "2", "",
     )  # fmt: skip
     assert row["REASONS"] == "VALUE: not a number: '1,5x'"
     assert {line[name] for name in RESULTADOS.names} == {""}
@@ -170,7 +170,7 @@ def test_a_corrected_file_is_merged_and_its_rows_are_closed(plant, separator, en
     assert (line.rows_in, line.merged, line.quarantined) == (1, 1, 0)
     assert in_lake(plant, "NAME, VALUE, upload") == [("012001", 1.5, "u002"), ("012002", 2.0, "u001")]
     assert still_open(plant) == 0
-    assert plant.rows("SELECT id, corrected_by, corrected_at IS NOT NULL FROM quarantine") == [("u001-1", "u002", True)]
+    assert plant.rows("SELECT id, corrected_by, corrected_at IS NOT NULL FROM quarantine") == [("u001-2", "u002", True)]
     assert plant.see(quarantine.disagreements) == []
     assert line.understood["corrects_quarantine"] is True
     assert not set(line.understood["ignored_columns"]) & {"QUARANTINE_ID"}
@@ -210,7 +210,7 @@ def test_what_is_still_wrong_is_open_anew_and_what_was_left_out_stays_open(plant
     plant.merge(csv_text(measured("a"), measured("b", "012002"), measured("c", "012003")))
     _, rows = exported(plant)
     plant.merge(rewritten([rows[0] | {"VALUE": "1"}, rows[1] | {"VALUE": "worse"}]))
-    assert plant.rows("SELECT id FROM quarantine WHERE corrected_by IS NULL ORDER BY id") == [("u001-3",), ("u002-1",)]
+    assert plant.rows("SELECT id FROM quarantine WHERE corrected_by IS NULL ORDER BY id") == [("u001-4",), ("u002-3",)]
     _, again = exported(plant, name="again.csv")
     plant.merge(rewritten([row | {"VALUE": "2"} for row in again]))
     assert still_open(plant) == 0

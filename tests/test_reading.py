@@ -98,7 +98,10 @@ def test_bytes_that_windows_1252_lacks_are_latin_1(read):
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
 def test_line_ends_change_nothing(read, ending):
     """Windows, Unix and old Macintosh files give the same rows on the same lines."""
-    assert [row[1] for row in placed(read(ending.join(STATUS) + ending))] == [2, 3]
+    lines = [*STATUS, '2023-2056236,"M7', '20",2023-05-08', ""]
+    rows = placed(read(ending.join(lines)))
+    assert [row[1] for row in rows] == [2, 3, 4]
+    assert rows[-1][3] == "M7\n20"
 
 
 def test_mixed_line_ends_change_nothing(read):

@@ -28,6 +28,10 @@ from failure_platform.resources import lake_views
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.taking import take
 
+_OWN_MEANINGS = {
+    "upload": "The upload that the row came with.",
+    "row_hash": "MD5 of the row's values, lower half: equal rows have equal ones.",
+}
 _COUNTS = ["name", "state", "rows_in", "merged", "duplicate", "superseded", "quarantined"]
 
 
@@ -95,10 +99,15 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
 
 def _take(platform: Platform, contract: Contract, receipts: Sequence[Receipt]) -> list[UploadLine]:
     """Take uploads into the lake, note what became of them, and return their ledger lines."""
-    lines = take(platform.lake, platform.staging, contract, receipts, platform.person_key, _now)
-    for receipt, line in zip(receipts, lines, strict=True):
-        platform.inbox.mark(receipt, line.state)
-    return lines
+    return take(
+        platform.lake,
+        platform.staging,
+        contract,
+        receipts,
+        platform.person_key,
+        _now,
+        lambda receipt, line: platform.inbox.mark(receipt, line.state),
+    )
 
 
 def _now() -> datetime:
@@ -114,16 +123,17 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
         types = lake_views.column_types(connection, contract.kind)
         rows = lake_views.row_counts(connection)[contract.kind]
         preview = lake_views.preview(connection, contract.kind, upload=lines[-1].upload)
-        reasons = lake_views.quarantine_reasons(connection, upload=lines[-1].upload)
-    meanings = {c.name: c.description for c in contract.columns}
+        reasons = lake_views.quarantine_reasons(connection, [line.upload for line in lines])
+    meanings = {c.name: c.description for c in contract.columns} | _OWN_MEANINGS
     columns = [(name, sql, meanings.get(name, "")) for name, sql in types.items()]
     return {
-        **table_page(contract.kind, rows, columns, preview, contract.key),
-        "upload": lines[-1].sha256,
-        "rows merged": sum(line.merged for line in lines),
-        "rows in quarantine": sum(line.quarantined for line in lines),
+        # What became of the rows stands first: a reader of the page asks that before anything else.
         "ledger": inline_table(_ledger(lines)),
         "top quarantine reasons": inline_table(pd.DataFrame(reasons, columns=["reason", "rows"])),
+        "rows merged": sum(line.merged for line in lines),
+        "rows in quarantine": sum(line.quarantined for line in lines),
+        "upload": lines[-1].sha256,
+        **table_page(contract.kind, rows, columns, preview, contract.key),
     }
 
 
@@ -133,7 +143,7 @@ def _checks(platform: Platform, contract: Contract, lines: Sequence[UploadLine])
         disagreements = lake_views.ledger_disagreements(connection, uploads)
         violations = lake_views.contract_violations(connection, contract, uploads)
         doubled = lake_views.doubled_keys(connection, contract, uploads)
-        reasons = [r for upload in uploads for r in lake_views.quarantine_reasons(connection, upload=upload)]
+        reasons = lake_views.quarantine_reasons(connection, uploads)
     yield dg.AssetCheckResult(
         passed=not disagreements,
         check_name="every_row_accounted_for",

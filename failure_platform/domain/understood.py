@@ -81,7 +81,6 @@ _FINDINGS: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType(
         "passed_sheets": ("sheets without the table, passed over", _names("none")),
         "hidden_sheets": ("hidden sheets, never read", _names("none")),
         "header_line": ("column names stand in", lambda line: f"line {line:,}"),
-        "side_by_side_blocks": ("tables side by side", lambda blocks: f"{blocks:,}, read as one"),
         "dates": ("dates are read as", lambda words: "year-month-day (ISO)" if words == "ISO" else words),
         "rows": ("rows with values", lambda number: f"{number:,}"),
         "rejected_lines": ("lines that are no rows", _count("line", then=", in quarantine")),
@@ -97,6 +96,7 @@ _FINDINGS: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType(
             "last line",
             _one_of("complete", "in quarantine: it has no line end, so the file may be cut short"),
         ),
+        "side_by_side_blocks": ("tables side by side", lambda number: f"{number:,}, read one after another"),
         "corrects_quarantine": (
             "correction file",
             _one_of("yes: its rows close the quarantine rows that they name", "no"),

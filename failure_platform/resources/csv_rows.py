@@ -169,7 +169,9 @@ class _Pass:
         """Return the expression of a cell's text."""
         cell = self._cells[place]
         if self._quoted:
-            return cell
+            # A value over two lines is the same value in files of every system.
+            several = self._scan.quotes and self._scan.windows_line_ends
+            return f"replace({cell}, chr(13) || chr(10), chr(10))" if several else cell
         return f"""CASE WHEN starts_with({cell}, '"') THEN replace({cell}[2:-2], '""', '"') ELSE {cell} END"""
 
     def _stored(self, block: Mapping[str, int], name: str) -> str:

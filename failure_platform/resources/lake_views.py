@@ -58,21 +58,26 @@ def column_types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
     return dict(rows)
 
 
-def quarantine_reasons(con: duckdb.DuckDBPyConnection, upload: str | None = None, n: int = 10) -> list[tuple[str, int]]:
+def quarantine_reasons(
+    con: duckdb.DuckDBPyConnection, uploads: Sequence[str] | None = None, n: int = 10
+) -> list[tuple[str, int]]:
     """Return the most frequent reasons in quarantine with their number of rows, values left out.
 
     Args:
         con: a connection to the lake.
-        upload: of this upload only; None counts all.
+        uploads: of these only; None counts all.
         n: how many reasons at most.
     """
     return con.execute(
-        """
+        f"""
         SELECT regexp_replace(reason, ': ''.*', '', 's') AS kind_of_fault, count(*) AS number
-        FROM (SELECT unnest(reasons) AS reason FROM quarantine WHERE ? IS NULL OR upload = ?)
-        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ?
+        FROM (
+            SELECT unnest(reasons) AS reason FROM quarantine
+            WHERE {"true" if uploads is None else "list_contains($uploads, upload)"}
+        )
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {int(n)}
         """,
-        [upload, upload, n],
+        {} if uploads is None else {"uploads": list(uploads)},
     ).fetchall()
 
 

@@ -28,23 +28,15 @@ from failure_platform.resources.settling import same_key, settle
 from failure_platform.resources.tables import duplicate_table, superseded_table
 
 
-def merge_uploads(
-    lake: Lake,
-    contract: Contract,
-    uploads: Sequence[tuple[UploadFacts, Received]],
-    merged_at: datetime,
-) -> list[UploadLine]:
-    """Judge the rows of some uploads, then merge them in one transaction; return their ledger lines.
-
-    Judging needs no lake, so that others write meanwhile. An upload that is merged already is left as it is: a run
-    that was killed after its commit may be repeated.
-    """
+def judge_uploads(
+    lake: Lake, contract: Contract, uploads: Sequence[tuple[UploadFacts, Received]]
+) -> list[tuple[UploadFacts, Judged]]:
+    """Judge the rows of some uploads in one scratch database, with the lake's threads and memory but without the lake:
+    others write to it meanwhile."""
     if not uploads:
         return []
-    with scratch(uploads[0][1].folder, threads=lake.threads, memory_limit=lake.memory_limit) as aside:
-        judged = [judge_rows(contract, received, facts.received_at, con=aside) for facts, received in uploads]
-    with lake.write() as con:
-        return merge(con, contract, list(zip((facts for facts, _ in uploads), judged, strict=True)), merged_at)
+    with scratch(uploads[0][1].folder, threads=lake.threads, memory_limit=lake.memory_limit) as con:
+        return [(facts, judge_rows(contract, received, facts.received_at, con=con)) for facts, received in uploads]
 
 
 def merge(
@@ -241,16 +233,19 @@ class _Merge:
         settle(self._con, self._contract, claims, self._merged_at, claims=claims)
 
     def quarantine(self) -> None:
-        """Keep the bad rows with their reasons, and close the ones that these uploads correct."""
+        """Keep the bad rows with their reasons, and close the ones that these uploads correct.
+
+        A row is known by its place in the original, which a later change of the rules does not move.
+        """
         for facts, judged in self._uploads:
             if judged.quarantined:
                 self._con.execute(
                     f"""
                     INSERT INTO quarantine BY NAME
-                    SELECT right(?, 8) || '-' || row_number() OVER (ORDER BY sheet, line) AS id,
+                    SELECT concat_ws('-', right(?, 8), sheet, line, nullif(row_number() OVER place, 1)) AS id,
                         ? AS upload, ? AS kind, *,
                         CAST(? AS TIMESTAMP) AS quarantined_at
-                    FROM read_parquet({sql_text.file(judged.bad)})
+                    FROM read_parquet({sql_text.file(judged.bad)}) WINDOW place AS (PARTITION BY sheet, line)
                 """,
                     [facts.key, facts.key, self._contract.kind, self._merged_at],
                 )
@@ -258,9 +253,9 @@ class _Merge:
                 self._con.execute(
                     f"""
                     UPDATE quarantine SET corrected_by = ?, corrected_at = CAST(? AS TIMESTAMP)
-                    WHERE corrected_by IS NULL AND upload <> ? AND id IN ({judged.corrects_sql})
+                    WHERE corrected_by IS NULL AND kind = ? AND upload <> ? AND id IN ({judged.corrects_sql})
                 """,
-                    [facts.key, self._merged_at, facts.key],
+                    [facts.key, self._merged_at, self._contract.kind, facts.key],
                 )
 
     def _newest(self) -> bool:

@@ -49,7 +49,15 @@ def rebuild(platform: Platform, lake: Lake, now: Callable[[], datetime], say: Ca
     for kind, contract in CONTRACTS.items():
         receipts = sorted(platform.inbox.receipts(kind), key=lambda r: (r.received_at, r.key))
         archived = [r for r in receipts if r.state != "withdrawn" and platform.inbox.archived(r)]
-        take(lake, platform.staging, contract, archived, platform.person_key, now, say)
+        take(
+            lake,
+            platform.staging,
+            contract,
+            archived,
+            platform.person_key,
+            now,
+            lambda receipt, line: say(f"{line.kind}: {receipt.name} {line.state}, {line.merged:,} rows"),
+        )
         with lake.write() as connection:
             for receipt in receipts:
                 if receipt.state == "withdrawn":

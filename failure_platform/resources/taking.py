@@ -10,10 +10,9 @@ from datetime import datetime
 from failure_platform.domain.arrivals import Receipt, groups
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadFacts, UploadLine
-from failure_platform.resources import lake_views
 from failure_platform.resources.lake import Lake
 from failure_platform.resources.ledger_lines import refuse
-from failure_platform.resources.merging import merge_uploads
+from failure_platform.resources.merging import judge_uploads, merge
 from failure_platform.resources.staging import Refused, Staging
 
 # So much is merged in one transaction; a larger upload has one of its own.
@@ -27,7 +26,7 @@ def take(
     receipts: Sequence[Receipt],
     person_key: bytes,
     now: Callable[[], datetime],
-    say: Callable[[str], None] = lambda _line: None,
+    tell: Callable[[Receipt, UploadLine], None],
 ) -> list[UploadLine]:
     """Take uploads of a kind into the lake and return their ledger lines, in the order of the receipts.
 
@@ -38,26 +37,22 @@ def take(
         receipts: the uploads.
         person_key: key of the hash that replaces personal data.
         now: the time to note, UTC without a zone.
-        say: told before each transaction.
+        tell: told of every upload once its transaction is committed.
     """
-    done = 0
+    taken: list[UploadLine] = []
     for group in groups(receipts, MOST_BYTES_PER_TRANSACTION):
-        staged = [(receipt, staging.rows(receipt, contract, person_key)) for receipt in group]
-        readable = [(facts_of(r), s) for r, s in staged if not isinstance(s, Refused)]
-        refused = [(facts_of(r), s.reason) for r, s in staged if isinstance(s, Refused)]
-        done += len(group)
-        say(f"{contract.kind}: {done} of {len(receipts)} uploads, {group[-1].name}")
-        if readable:
-            merge_uploads(lake, contract, readable, now())
-        if refused:
-            with lake.write() as connection:
-                for facts, reason in refused:
-                    refuse(connection, facts, reason, now())
-    with lake.read() as connection:
-        lines = {line.upload: line for line in lake_views.ledger(connection, contract.kind)}
-    for receipt in receipts:
-        staging.drop(receipt)
-    return [lines[receipt.key] for receipt in receipts]
+        staged = [(facts_of(receipt), staging.rows(receipt, contract, person_key)) for receipt in group]
+        judged = judge_uploads(lake, contract, [(f, s) for f, s in staged if not isinstance(s, Refused)])
+        with lake.write() as connection:
+            lines = {line.upload: line for line in merge(connection, contract, judged, now())}
+            for facts, read in staged:
+                if isinstance(read, Refused):
+                    lines[facts.key] = refuse(connection, facts, read.reason, now())
+        for receipt in group:
+            tell(receipt, lines[receipt.key])
+            staging.drop(receipt)
+        taken += [lines[receipt.key] for receipt in group]
+    return taken
 
 
 def facts_of(receipt: Receipt) -> UploadFacts:

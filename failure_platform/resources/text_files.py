@@ -46,6 +46,7 @@ class Scan:
         nuls: number of NUL characters.
         unreadable: number of signs that stand for bytes which are no character.
         valid_utf8: whether all bytes are UTF-8.
+        windows_line_ends: whether lines end with a carriage return and a line feed.
         mixed_line_ends: whether a line ends otherwise than another, or with a carriage return alone.
     """
 
@@ -57,6 +58,7 @@ class Scan:
     nuls: int
     unreadable: int
     valid_utf8: bool
+    windows_line_ends: bool
     mixed_line_ends: bool
 
 
@@ -192,6 +194,7 @@ def _scan(path: Path) -> Scan:
         nuls=nuls,
         unreadable=unreadable,
         valid_utf8=valid and _decodes(decoder, b"", final=True),
+        windows_line_ends=ends[b"\r\n"] > 0,
         mixed_line_ends=bool(ends[b"\r"]) or 0 < ends[b"\r\n"] < lines,
     )
 
