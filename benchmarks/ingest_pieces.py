@@ -8,7 +8,6 @@ repetition and judgement (measuring, ingest).
 Each writes its figures as lines of JSON; the last one counts.
 """
 
-import importlib.util
 import json
 import sys
 import time
@@ -160,21 +159,8 @@ def prototype(home: str, files: list[str]) -> None:
 
 
 @piece
-def calamine(file: str) -> None:
-    """Read every row of a sheet with python-calamine, and do nothing with it."""
-    from python_calamine import CalamineWorkbook
-
-    begin = time.perf_counter()
-    sheet = CalamineWorkbook.from_path(file).get_sheet_by_index(0)
-    tell(rows=sum(1 for _ in sheet.iter_rows()), seconds=time.perf_counter() - begin)
-
-
-@piece
 def fastexcel(file: str) -> None:
-    """Read a sheet into Arrow with fastexcel, where it is installed."""
-    if importlib.util.find_spec("fastexcel") is None:
-        tell(seconds=None)
-        return
+    """Read a sheet into Arrow with fastexcel, the native reader alone, and do nothing with it."""
     import fastexcel as reader
 
     begin = time.perf_counter()

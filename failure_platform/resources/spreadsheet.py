@@ -1,23 +1,17 @@
-"""Reads the sheets of an .xlsx into parquet: cells as text, column by column.
+"""Reads the tables in the sheets of an .xlsx into parquet, as text, one sheet at a time.
 
-Belongs here: which sheets hold the table and how a cell becomes text. Does not belong here: the header's rules
-(`domain.layouts`), what only the XML tells (`workbook_parts`), typing of texts (`domain.judging`), whether the file is
-safe to open (`containers`).
+Belongs here: which sheets hold the table, and the order of their rows. Does not belong here: the header's rules
+(`domain.layouts`), how a cell becomes text (`sheet_columns`), whether the file is safe to open (`containers`).
 
-A full sheet of 8 columns takes some 0.7 GB. Asked for texts, the native reader rounds numbers to nine decimals, which
-makes zero of a tiny one; so columns of measured values are read as numbers, and once more as texts where some are.
+A full sheet of 8 columns takes some 0.7 GB of memory.
 """
 
-import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fastexcel
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import Contract
@@ -30,16 +24,12 @@ from failure_platform.domain.layouts import (
     findings,
 )
 from failure_platform.domain.line_numbers import RowPlaces
-from failure_platform.resources.containers import unreadable_workbook
-from failure_platform.resources.workbook_cells import OddCells, first_rows, odd_cells, without_value
+from failure_platform.resources.sheet_columns import SheetColumns, SheetTable
+from failure_platform.resources.workbook_cells import Head, first_rows
 from failure_platform.resources.workbook_parts import SheetPart, WorkbookParts, workbook_parts
 
 _ROWS_AT_ONCE = 1 << 17
-_LAST_SERIAL = 2_958_466  # The year 10000, where Excel's dates end.
-_SERIAL = r"^[1-9][0-9]{0,6}(\.[0-9]+)?$"
-_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
 _A_HEADER_WAS_MEANT = 0.5
-_NULL = pa.scalar(None, pa.string())
 
 Pseudonym = Callable[[str | None], str | None]
 
@@ -65,8 +55,8 @@ def read_workbook(
             workbook cannot be read.
     """
     about = workbook_parts(path)
-    tables, passed = _tables(path, about, contract)
-    first = tables[0][1]
+    tables, passed = _tables(path, about, contract, odd_parts)
+    first = tables[0][1].header
     names = (*contract.names, QUARANTINE_ID) if first.corrects else contract.names
     schema = pa.schema([(name, pa.string()) for name in names])
     personal = [place for place, column in enumerate(contract.columns) if column.personal]
@@ -74,10 +64,11 @@ def read_workbook(
     read: dict[str, int] = {}
     written = 0
     with pq.ParquetWriter(target, schema) as writer:
-        for part, header in tables:
+        for part, table in tables:
+            header = table.header
             if header.corrects > first.corrects:
                 raise _late_quarantine_ids(part.name)
-            sheet = _Sheet(path, part, header, contract, about, part.part in odd_parts)
+            sheet = SheetColumns(path, part, table, contract, about)
             for block in header.blocks:
                 columns = [sheet.texts(name, block.get(name)) for name in names]
                 for place in personal:
@@ -90,32 +81,39 @@ def read_workbook(
         "sheets": read,
         "passed_sheets": passed,
         "hidden_sheets": [part.name for part in about.sheets if not part.visible],
-        **findings([header for _, header in tables], contract),
+        **findings([table.header for _, table in tables], contract),
     }
 
 
-def _tables(path: Path, about: WorkbookParts, contract: Contract) -> tuple[list[tuple[SheetPart, Header]], list[str]]:
+def _tables(
+    path: Path, about: WorkbookParts, contract: Contract, odd_parts: Collection[str]
+) -> tuple[list[tuple[SheetPart, SheetTable]], list[str]]:
     """Return the sheets that hold the table, each with its header, and the names of those passed over."""
-    tables: list[tuple[SheetPart, Header]] = []
+    tables: list[tuple[SheetPart, SheetTable]] = []
     passed: list[str] = []
     refusal: UploadRefusedError | None = None
     for part in about.sheets:
         if part.visible:
             head = first_rows(path, part.part, about.strings)
             try:
-                tables.append((part, find_header(head, contract, f"sheet '{part.name}'")))
+                header = find_header(head.rows, contract, f"sheet '{part.name}'")
             except UploadRefusedError as error:
                 if error.resembles >= _A_HEADER_WAS_MEANT:
                     raise
                 refusal = refusal or error
-                if tables and _goes_on(head, tables[0][1], contract):
-                    # Row -1 says that its first row is data.
-                    tables.append((part, replace(tables[0][1], row=-1, extra=(), absent=())))
-                else:
+                if not tables or not _goes_on(head.rows, tables[0][1].header, contract):
                     passed.append(part.name)
+                    continue
+                # Row -1 says that its first row is data.
+                header = replace(tables[0][1].header, row=-1, extra=(), absent=())
+            tables.append((part, _table(header, head, part.part in odd_parts)))
     if not tables:
         raise _no_table(passed, refusal, contract)
     return tables, passed
+
+
+def _table(header: Header, head: Head, odd: bool) -> SheetTable:
+    return SheetTable(header, frozenset(column for row, column in head.texts if row > header.row), odd)
 
 
 def _goes_on(head: Sequence[Sequence[str]], header: Header, contract: Contract) -> bool:
@@ -143,84 +141,6 @@ def _late_quarantine_ids(sheet: str) -> UploadRefusedError:
         "Whether a workbook corrects rows in quarantine is told by its first table.",
         "Give the first table that column too, or drop the sheets as files of their own.",
     )
-
-
-class _Sheet:
-    """The columns of a table in a sheet, below its header."""
-
-    def __init__(
-        self, path: Path, part: SheetPart, header: Header, contract: Contract, about: WorkbookParts, odd: bool
-    ) -> None:
-        self._path, self._name, self._first, self._day_0 = path, part.name, header.row + 1, about.day_0
-        self._types = {column.name: column.type for column in contract.columns}
-        self._numbers = {block[name] for block in header.blocks for name in block if self._types.get(name) == "number"}
-        places = {place for block in header.blocks for place in block.values()}
-        self._odd = OddCells()
-        if odd:
-            self._odd = odd_cells(path, part.part, self._first, places, recalculated=about.recalculated)
-            if self._odd.valueless:
-                raise without_value(part.name, self._odd.valueless)
-        self._columns, clean = self._load({place: place in self._numbers for place in places})
-        self._as_texts = {} if clean else self._load(dict.fromkeys(self._numbers, False))[0]
-        self._length = max((len(column) for column in self._columns.values()), default=0)
-
-    def texts(self, name: str, place: int | None) -> pa.Array:
-        """Return a column as texts that a person would type, NULL where a cell is empty."""
-        if place is None or place not in self._columns:
-            return pa.nulls(self._length, pa.string())
-        texts = self._columns[place].cast(pa.string())
-        if place in self._as_texts:
-            read = self._as_texts[place]
-            texts = pc.if_else(_matches(read, _NUMBER), pc.coalesce(texts, read), read)
-        texts = pc.if_else(pc.equal(texts, ""), _NULL, _without_nul(texts))
-        if place in self._odd.texts:
-            texts = self._with_odd(texts, self._odd.texts[place])
-        return _moments(texts, self._day_0) if self._types.get(name) == "timestamp" else texts
-
-    def _load(self, numbers: Mapping[int, bool]) -> tuple[dict[int, pa.Array], bool]:
-        """Return columns by place, as numbers or else as texts, and whether every cell of them could be read so."""
-        try:
-            sheet = fastexcel.read_excel(self._path).load_sheet(
-                self._name,
-                header_row=None,
-                skip_rows=self._first,
-                use_columns=lambda column: column.absolute_index in numbers,
-                dtypes={place: "float" if number else "string" for place, number in numbers.items()},
-            )
-            cells, errors = sheet.to_arrow_with_errors()
-        except fastexcel.FastExcelError as error:
-            raise unreadable_workbook(str(error).splitlines()[0]) from error
-        places = [column.absolute_index for column in sheet.selected_columns]
-        return dict(zip(places, cells.columns, strict=True)), errors is None
-
-    def _with_odd(self, texts: pa.Array, odd: Sequence[tuple[int, str]]) -> pa.Array:
-        mask = np.zeros(len(texts), bool)
-        mask[[row - self._first for row, _ in odd]] = True
-        return pc.replace_with_mask(texts, mask, pa.array([text for _, text in odd], pa.string()))
-
-
-def _without_nul(texts: pa.Array) -> pa.Array:
-    content = texts.buffers()[2]
-    if content is None or np.frombuffer(content, np.uint8).all():
-        return texts
-    # XML cannot hold a NUL, so the file spells it.
-    return pc.replace_substring(texts, "\0", "_x0000_")
-
-
-def _moments(texts: pa.Array, day_0: dt.datetime) -> pa.Array:
-    """Return the texts of a time column; a bare number is a serial date that lost its format."""
-    serial = _matches(texts, _SERIAL)
-    days = pc.if_else(serial, texts, None).cast(pa.float64())
-    serial = pc.fill_null(pc.less(days, float(_LAST_SERIAL)), False)
-    if not pc.any(serial).as_py():
-        return texts
-    since = pc.round(pc.multiply(pc.filter(days, serial), 86_400_000.0)).cast(pa.int64()).cast(pa.duration("ms"))
-    moments = pc.add(pa.scalar(day_0, pa.timestamp("ms")), since).cast(pa.string())
-    return pc.replace_with_mask(texts, serial, pc.replace_substring_regex(moments, r"\.000$", ""))
-
-
-def _matches(texts: pa.Array, pattern: str) -> pa.Array:
-    return pc.fill_null(pc.match_substring_regex(texts, pattern), False)
 
 
 def _renamed(texts: pa.Array, pseudonym: Pseudonym) -> pa.Array:

@@ -17,6 +17,7 @@ from failure_platform.resources.workbook_parts import go_through
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]+)")
 _MOST_COLUMNS = 16_384
 _SHOWN_CELLS = 5
+_TEXT_TYPES = ("s", "str", "inlineStr")
 _WORDS = {"0": "FALSE", "1": "TRUE"}
 
 
@@ -53,8 +54,21 @@ class OddCells:
     texts: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
 
 
-def first_rows(path: Path, part: str, strings: str | None) -> list[list[str]]:
-    """Return the texts of a sheet's first rows, from its first row and column on; numbers as the file has them.
+@dataclass(frozen=True)
+class Head:
+    """A sheet's first rows, from its first row and column on; numbers as the file has them.
+
+    Args:
+        rows: the texts of their cells.
+        texts: (row, column) of the cells that hold text, whatever it looks like.
+    """
+
+    rows: list[list[str]]
+    texts: frozenset[tuple[int, int]]
+
+
+def first_rows(path: Path, part: str, strings: str | None) -> Head:
+    """Look at a sheet's first rows.
 
     Raises:
         UploadRefusedError: the XML is damaged.
@@ -76,7 +90,7 @@ def first_rows(path: Path, part: str, strings: str | None) -> list[list[str]]:
         row = rows[cell.row]
         row.extend([""] * (cell.column + 1 - len(row)))
         row[cell.column] = shared[int(cell.text or 0)] if cell.type == "s" else cell.text or ""
-    return rows
+    return Head(rows, frozenset((cell.row, cell.column) for cell in found if cell.type in _TEXT_TYPES))
 
 
 def odd_cells(path: Path, part: str, first_row: int, columns: Container[int], *, recalculated: bool) -> OddCells:
