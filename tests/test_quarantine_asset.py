@@ -6,6 +6,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from failure_platform.catalog import uploads_of
@@ -123,10 +124,11 @@ def test_from_list_to_corrected_file_in_a_terminal(a_home: Home, tmp_path: Path)
     assert listed(a_home.settings)["open_rows"] == 0
 
 
-def test_the_commands_draw_reasons_as_they_are(a_home: Home, home: Path) -> None:
+def test_the_commands_draw_reasons_as_they_are(a_home: Home, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Brackets of a pattern are no colours; a kind that there is not is refused with those there are."""
     a_home.upload(STATUS)
-    drawn = CliRunner().invoke(app, ["quarantine", "list"], env={"COLUMNS": "200"})
+    monkeypatch.setattr("failure_platform.cli.output.out", Console(width=200))
+    drawn = CliRunner().invoke(app, ["quarantine", "list"])
     assert "1 row waits" in drawn.output
     assert "^[A-Z][A-Z0-9]{3}$" in drawn.output
     as_json = CliRunner().invoke(app, ["quarantine", "list", "--json", "--kind", "status"])

@@ -203,6 +203,19 @@ def test_a_child_that_is_asked_nothing_ends_and_the_next_file_starts_another(
     assert isinstance(read("a.csv", STATUS, by), Received)
 
 
+def test_a_child_that_ends_as_it_is_asked_is_replaced_once(
+    reader: Callable[..., ReaderProcess], tmp_path: Path
+) -> None:
+    """Ended for want of work in that very moment, it never saw the file; a fresh one that ends so did see it."""
+    by = reader()
+    by.call(os.getpid)
+    ends_once = "mark.touch() or leave(0) if not mark.exists() else 'read'"
+    names = {"mark": tmp_path / "mark", "leave": os._exit}
+    assert by.call(eval, ends_once, names) == "read"
+    with pytest.raises(UploadRefusedError, match="exit code 0"):
+        by.call(os._exit, 0)
+
+
 def test_a_forgotten_reader_leaves_no_child() -> None:
     by = ReaderProcess(MUCH, 60)
     child = by.call(os.getpid)

@@ -17,6 +17,7 @@ from failure_platform.catalog import (
     LAKE_POOL,
     OWNER,
     Group,
+    events_of,
     inline_table,
     table_page,
     uploads_of,
@@ -25,6 +26,7 @@ from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources import lake_views
+from failure_platform.resources.kept_open import kept_open
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.taking import take
 
@@ -81,18 +83,19 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
     def table(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        receipts = [platform.inbox.receipt(kind, key) for key in context.partition_keys]
-        lines = _take(platform, contract, receipts)
-        for line in lines:
-            context.add_asset_metadata(
-                {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}, partition_key=line.upload
+        with kept_open(events_of(context)):
+            receipts = platform.inbox.receipts_of(kind, context.partition_keys)
+            lines = _take(platform, contract, receipts)
+            for line in lines:
+                context.add_asset_metadata(
+                    {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}, partition_key=line.upload
+                )
+            if all(line.state == "refused" for line in lines):
+                raise dg.Failure(f"Nothing to merge. {lines[0].reason}", allow_retries=False)
+            yield dg.MaterializeResult(
+                data_version=dg.DataVersion(lines[-1].sha256), metadata=_page(platform, contract, lines)
             )
-        if all(line.state == "refused" for line in lines):
-            raise dg.Failure(f"Nothing to merge. {lines[0].reason}", allow_retries=False)
-        yield dg.MaterializeResult(
-            data_version=dg.DataVersion(lines[-1].sha256), metadata=_page(platform, contract, lines)
-        )
-        yield from _checks(platform, contract, lines)
+            yield from _checks(platform, contract, lines)
 
     return table
 

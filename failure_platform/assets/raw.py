@@ -14,12 +14,14 @@ from failure_platform.catalog import (
     OWNER,
     Group,
     column_schema,
+    events_of,
     inline_table,
     uploads_of,
 )
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.understood import plainly
+from failure_platform.resources.kept_open import kept_open
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.reading import Received
 from failure_platform.resources.staging import Refused
@@ -28,6 +30,8 @@ PREVIEWED_ROWS = 3
 _LONGEST_CELL = 20
 # Reading rows back takes half as long as reading a small file: of a large backlog, the newest uploads show theirs.
 MOST_PREVIEWS = 20
+# A line of the log costs as much as reading a small file.
+UPLOADS_PER_LINE = 100
 _WHERE = (("sheet", "VARCHAR", "sheet of the file, if it has any"), ("line", "BIGINT", "line or row in the original"))
 
 
@@ -62,33 +66,36 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     def raw(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        staged: dict[str, Received | Refused] = {}
-        receipts: dict[str, Receipt] = {}
-        for number, key in enumerate(context.partition_keys, 1):
-            receipts[key] = platform.inbox.receipt(contract.kind, key)
-            staged[key] = platform.staging.read(receipts[key], contract, platform.person_key)
-            page = _page(receipts[key], staged[key], preview=number > len(context.partition_keys) - MOST_PREVIEWS)
-            context.add_asset_metadata(page, partition_key=key)
-            context.log.info(f"{number} of {len(context.partition_keys)}: {receipts[key].name}")
-        refused = {receipts[key].name: s.reason for key, s in staged.items() if isinstance(s, Refused)}
-        yield dg.MaterializeResult(
-            data_version=dg.DataVersion(receipts[context.partition_keys[-1]].sha256),
-            metadata={
-                "dagster/column_schema": column_schema(
-                    [*((c.name, "VARCHAR", c.description) for c in contract.columns), *_WHERE]
-                ),
-                "uploads in this run": len(staged),
-            },
-        )
-        yield dg.AssetCheckResult(
-            passed=not refused,
-            check_name="readable",
-            severity=dg.AssetCheckSeverity.ERROR,
-            description=next(iter(refused.values()), None),
-            metadata={
-                "refused uploads": inline_table(pd.DataFrame(refused.items(), columns=["file", "reason"])),
-            },
-        )
+        with kept_open(events_of(context)):
+            staged: dict[str, Received | Refused] = {}
+            # Each look at them asks the event log.
+            keys = context.partition_keys
+            receipts = dict(zip(keys, platform.inbox.receipts_of(contract.kind, keys), strict=True))
+            for number, key in enumerate(keys, 1):
+                staged[key] = platform.staging.read(receipts[key], contract, platform.person_key)
+                page = _page(receipts[key], staged[key], preview=number > len(keys) - MOST_PREVIEWS)
+                context.add_asset_metadata(page, partition_key=key)
+                if number % UPLOADS_PER_LINE == 0 or number == len(keys):
+                    context.log.info(f"{number} of {len(keys)}: {receipts[key].name}")
+            refused = {receipts[key].name: s.reason for key, s in staged.items() if isinstance(s, Refused)}
+            yield dg.MaterializeResult(
+                data_version=dg.DataVersion(receipts[keys[-1]].sha256),
+                metadata={
+                    "dagster/column_schema": column_schema(
+                        [*((c.name, "VARCHAR", c.description) for c in contract.columns), *_WHERE]
+                    ),
+                    "uploads in this run": len(staged),
+                },
+            )
+            yield dg.AssetCheckResult(
+                passed=not refused,
+                check_name="readable",
+                severity=dg.AssetCheckSeverity.ERROR,
+                description=next(iter(refused.values()), None),
+                metadata={
+                    "refused uploads": inline_table(pd.DataFrame(refused.items(), columns=["file", "reason"])),
+                },
+            )
 
     return raw
 

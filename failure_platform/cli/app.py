@@ -127,9 +127,7 @@ def predict(
 
 
 @app.command()
-def uploads(
-    kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None, as_json: AsJson = False
-) -> None:
+def uploads(kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None, as_json: AsJson = False) -> None:
     """List every upload and what became of its rows."""
     from failure_platform.cli.uploads import draw, listed
 

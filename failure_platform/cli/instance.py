@@ -21,6 +21,7 @@ import psutil
 
 from failure_platform.catalog import LOCATION
 from failure_platform.cli import survivors
+from failure_platform.resources.kept_open import kept_open
 from failure_platform.settings import ENV_PREFIX, Settings
 
 MODULE = "failure_platform.definitions"
@@ -66,8 +67,14 @@ def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Give the instance of this home, for work in this process."""
     prepare(settings)
     os.environ.update(environment(settings))
-    with dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance, kept_open(*databases(settings)):
         yield instance
+
+
+def databases(settings: Settings) -> tuple[Path, ...]:
+    """Return where Dagster keeps the events of all runs, the runs, and the ticks of sensors."""
+    home = settings.dagster_folder
+    return home / "history" / "runs" / "index.db", home / "history" / "runs.db", home / "schedules" / "schedules.db"
 
 
 @contextmanager
@@ -104,7 +111,8 @@ def alone(settings: Settings) -> Iterator[str]:
         try:
             yield mark
         finally:
-            del os.environ[survivors.MARK]
+            # Gone already where two homes were held in one process.
+            os.environ.pop(survivors.MARK, None)
             lock.truncate(0)
 
 

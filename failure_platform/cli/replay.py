@@ -5,15 +5,17 @@ and put in place (resources.repairs).
 """
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+import dagster as dg
 from rich.console import Console
 from rich.table import Table
 
 from failure_platform.cli import instance
+from failure_platform.domain.arrivals import Receipt
 from failure_platform.resources import lake_views, repairs, replaying
 from failure_platform.resources.lake import Lake
 from failure_platform.resources.lake_errors import LakeError
@@ -61,6 +63,7 @@ def replayed(settings: Settings, *, check: bool, say: Callable[[str], None]) -> 
                     lines = {line.upload: line for line in lake_views.ledger(connection)}
                 for receipt in receipts:
                     platform.inbox.mark(receipt, lines[receipt.key].state)
+                _tell_dagster(settings, [receipts_of[-1] for receipts_of in _by_kind(receipts, kinds) if receipts_of])
             return result
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -86,6 +89,20 @@ def draw(result: dict[str, Any], out: Console) -> None:
         carried = ", ".join(result["carried_over"]) or "none: the model versions' tables could not be read"
         out.print(f"The lake was replaced; the old file is kept as {result['kept']}.", markup=False)
         out.print(f"Tables carried over: {carried}.", markup=False)
+
+
+def _by_kind(receipts: Sequence[Receipt], kinds: Sequence[replaying.Compared]) -> list[list[Receipt]]:
+    changed = [kind.kind for kind in kinds if not kind.identical]
+    return [[receipt for receipt in receipts if receipt.kind == kind] for kind in changed]
+
+
+def _tell_dagster(settings: Settings, last: Sequence[Receipt]) -> None:
+    """Report a changed table by its last upload, so that the stages behind it are redone at the next start."""
+    with instance.opened(settings) as dagster:
+        for receipt in last:
+            dagster.report_runless_asset_event(
+                dg.AssetMaterialization(receipt.kind, partition=receipt.key, metadata={"rebuilt by": "replay"})
+            )
 
 
 def _now() -> datetime:

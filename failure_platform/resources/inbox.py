@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from failure_platform.resources.durable import sweep, whole
 from failure_platform.resources.failure_points import reached
 
 _CHUNK = 1 << 20
+_HASH_DIGITS = 8  # of the content's hash, at the end of a partition key
 _OURS = stat.S_IRUSR | stat.S_IWUSR
 
 
@@ -102,15 +103,26 @@ class Inbox:
         Raises:
             UploadVanishedError: there is none.
         """
-        for path in self._receipts(kind).glob("[!.]*.json"):
-            # A key may be anything that a person typed: it is compared, and never made a path of.
-            receipt = self.receipt_of_content(kind, path.stem) if key.endswith(path.stem[:8]) else None
-            if receipt is not None and receipt.key == key:
-                return receipt
-        raise UploadVanishedError(
-            f"No receipt for upload '{key}' of {kind}. Drop its file into {self.folder(kind)} again; "
-            "the sensor registers it anew."
-        )
+        return self.receipts_of(kind, [key])[0]
+
+    def receipts_of(self, kind: str, keys: Sequence[str]) -> list[Receipt]:
+        """Return the receipts of uploads by their partition keys, in the order of the keys, with one look for all.
+
+        Raises:
+            UploadVanishedError: one has none.
+        """
+        # A key may be anything that a person typed: it is compared, and never made a path of.
+        ends = {key[-_HASH_DIGITS:] for key in keys}
+        hashes = (path.stem for path in self._receipts(kind).glob("[!.]*.json"))
+        found = [self.receipt_of_content(kind, digest) for digest in hashes if digest[:_HASH_DIGITS] in ends]
+        by_key = {receipt.key: receipt for receipt in found if receipt is not None}
+        for key in keys:
+            if key not in by_key:
+                raise UploadVanishedError(
+                    f"No receipt for upload '{key}' of {kind}. Drop its file into {self.folder(kind)} again; "
+                    "the sensor registers it anew."
+                )
+        return [by_key[key] for key in keys]
 
     def note(self, receipts: Iterable[Receipt]) -> None:
         """Keep changed receipts (a further attempt)."""
@@ -146,12 +158,15 @@ class Inbox:
         return target
 
     def _copy_received(self, receipt: Receipt, draft: Path) -> None:
-        # The same bytes may lie here under another name by now; the name that was received comes first.
-        alike = [s for s in self.look(receipt.kind) if s.size == receipt.size]
-        for sighting in sorted(alike, key=lambda s: shown_name(s.name) != receipt.name):
-            if _copy_hashing(self.folder(receipt.kind) / sighting.name, draft) == receipt.sha256:
+        for name in self._names_of(receipt):
+            if _copy_hashing(self.folder(receipt.kind) / name, draft) == receipt.sha256:
                 return
         raise UploadVanishedError(self._vanished(receipt))
+
+    def _names_of(self, receipt: Receipt) -> Iterator[str]:
+        """Yield the names under which the bytes may lie by now; the folder is looked at only where the first fails."""
+        yield receipt.name
+        yield from (seen.name for seen in self.look(receipt.kind) if seen.size == receipt.size)
 
     def _vanished(self, receipt: Receipt) -> str:
         folder = self.folder(receipt.kind)

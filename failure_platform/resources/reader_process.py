@@ -81,6 +81,7 @@ class ReaderProcess:
         """
         with self._turn:
             while True:
+                was_idle = self._child is not None
                 child = self._warm()
                 with contextlib.ExitStack() as interrupted:
                     # Whatever stops us here must not leave an answer for the next call to take for its own.
@@ -90,7 +91,7 @@ class ReaderProcess:
                         result, error = self._answer(child)
                     except (EOFError, ConnectionError):
                         code = child.process.wait()
-                        if code == 0:
+                        if code == 0 and was_idle:
                             continue  # it had just ended for want of work and never saw the call
                         raise _died(code) from None
                     interrupted.pop_all()
@@ -143,7 +144,7 @@ def _beyond(what: str, taken: str, setting: str) -> UploadRefusedError:
 
 
 def _died(code: int) -> UploadRefusedError:
-    how = f"exit code {code}" if code > 0 else signal.Signals(-code).name
+    how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
     why = ", which the system sends when memory runs out" if code == -signal.SIGKILL else ""
     return UploadRefusedError(
         "Reading the file brought its reader down",
