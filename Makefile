@@ -31,7 +31,7 @@ up: setup ## start the platform on the uploads in ./data/uploads
 	$(BIN)/failure-platform up
 
 test: setup browser ## the tests (under 10 minutes)
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup browser ## the longer proofs
 	$(BIN)/python -m pytest -m slow

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from failure_platform.cli import instance, survivors
+from failure_platform.resources.kept_open import kept_open
 from failure_platform.settings import ENV_PREFIX, Settings
 
 _READY_SECONDS = 120.0
@@ -104,7 +105,8 @@ def running(settings: Settings) -> Iterator[Running]:
         platform = Running(settings, mark)
         try:
             platform.start()
-            yield platform
+            with kept_open(*instance.databases(settings)):
+                yield platform
         finally:
             platform.end()
 
