@@ -136,7 +136,7 @@ def uploads(kind: Annotated[str | None, typer.Option(help="Only this kind.")] = 
 
 @app.command()
 def withdraw(
-    upload: Annotated[str, typer.Argument(help="Key, file name, or the first characters of the hash.")],
+    upload: Annotated[str, typer.Argument(help="File name, key, or the first characters of the hash.")],
     who: Annotated[str, typer.Option(help="Who withdraws it.")],
     why: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
     as_json: AsJson = False,

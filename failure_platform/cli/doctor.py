@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from failure_platform.resources import lake_errors, repairs
+from failure_platform.resources import lake_errors, lake_views, repairs
 from failure_platform.resources.lake_errors import LakeError
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.snapshot import marker_of
@@ -25,7 +25,8 @@ _LEAST_FREE_BYTES = 5 << 30
 def examined(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
     """Return settings, versions and checks; a failed check says what to do.
 
-    With `scan` every table of the lake and of its snapshot is read whole: the only way to find a damaged block.
+    With `scan` every table of the lake and of its snapshot is read whole, the only way to find a damaged block, and
+    compared with the ledger.
     """
     checks: list[tuple[str, Callable[[Settings], str | None]]] = [
         ("home can be written", _home),
@@ -35,7 +36,7 @@ def examined(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
         ("mlflow mirror", _mlflow),
     ]
     if scan:
-        checks.append(("every row of the lake can be read", _scan))
+        checks.append(("every row of the lake can be read, and the ledger agrees", _scan))
     wrong = {name: check(settings) for name, check in checks}
     shown = settings.model_dump(mode="json")
     return {
@@ -79,7 +80,11 @@ def _scan(settings: Settings) -> str | None:
     if not _is_made(settings):
         return None
     try:
-        problems = [problem for one in repairs.scan(Platform(settings).lake) for problem in one.problems]
+        lake = Platform(settings).lake
+        problems = [problem for one in repairs.scan(lake) for problem in one.problems]
+        if not problems:
+            with lake.read() as connection:
+                problems = lake_views.ledger_disagreements(connection)
     except LakeError as error:
         return str(error)
     return " ".join([*problems, lake_errors.REPAIR]) if problems else None

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from failure_platform.cli import instance
@@ -57,11 +59,17 @@ def withdrawn(settings: Settings, upload: str, who: str, why: str) -> dict[str, 
 
 def draw(result: dict[str, Any], out: Console) -> None:
     """Draw the ledger as a table."""
-    table = Table("upload", "kind", "file", "state")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    for column in ("hash", "kind", "state"):
+        table.add_column(column, no_wrap=True)
     for count in _COUNTS:
-        table.add_column(count, justify="right")
+        # A number is shown whole, however narrow the terminal; its heading folds instead.
+        longest = max((len(f"{line[count]:,}") for line in result["uploads"]), default=0)
+        table.add_column(count.replace("_", " "), justify="right", overflow="fold", min_width=longest)
+    table.add_column("file", overflow="fold", min_width=8)
     for line in result["uploads"]:
-        table.add_row(line["upload"], line["kind"], line["name"], line["state"], *(f"{line[c]:,}" for c in _COUNTS))
+        counts = (f"{line[count]:,}" for count in _COUNTS)
+        table.add_row(line["sha256"][:8], line["kind"], line["state"], *counts, escape(line["name"]))
     out.print(table)
     for line in result["uploads"]:
         if line["reason"]:
