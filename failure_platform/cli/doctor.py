@@ -36,7 +36,7 @@ def examined(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
         ("mlflow mirror", _mlflow),
     ]
     if scan:
-        checks.append(("every row of the lake can be read, and the ledger agrees", _scan))
+        checks += [("ledger and tables agree", _ledger), ("every row of the lake can be read", _scan)]
     wrong = {name: check(settings) for name, check in checks}
     shown = settings.model_dump(mode="json")
     return {
@@ -80,14 +80,21 @@ def _scan(settings: Settings) -> str | None:
     if not _is_made(settings):
         return None
     try:
-        lake = Platform(settings).lake
-        problems = [problem for one in repairs.scan(lake) for problem in one.problems]
-        if not problems:
-            with lake.read() as connection:
-                problems = lake_views.ledger_disagreements(connection)
+        problems = [problem for one in repairs.scan(Platform(settings).lake) for problem in one.problems]
     except LakeError as error:
         return str(error)
     return " ".join([*problems, lake_errors.REPAIR]) if problems else None
+
+
+def _ledger(settings: Settings) -> str | None:
+    if not _is_made(settings):
+        return None
+    try:
+        with Platform(settings).lake.read() as connection:
+            disagreements = lake_views.ledger_disagreements(connection)
+    except LakeError as error:
+        return str(error)
+    return "; ".join([*disagreements, "run `failure-platform replay`"]) if disagreements else None
 
 
 def _is_made(settings: Settings) -> bool:
