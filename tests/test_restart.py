@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -88,7 +89,8 @@ class Home:
         command.wait()
         while left := self.processes():
             for process in left:
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             psutil.wait_procs(left, timeout=1)
 
     def runs(self, *statuses: dg.DagsterRunStatus) -> list[dg.DagsterRun]:
@@ -175,7 +177,7 @@ def test_killed_at_any_moment_it_comes_to_the_same_end(plant: Home, seed: int) -
     until(plant.answered, "every upload to be merged")
     plant.check()
     until(plant.compared, "the comparison")
-    assert plant.ended(begun)
+    until(lambda: plant.ended(begun), "the end of every run that was under way at a kill")
 
 
 @pytest.mark.slow
