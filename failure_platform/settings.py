@@ -6,7 +6,7 @@ What does not: any rule that uses a knob (domain), and any file access but the s
 
 import os
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +44,67 @@ class TargetSettings(BaseModel):
         )
 
 
+class AimSettings(BaseModel):
+    """What the decision threshold is chosen for, `[training.aim]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["f1", "recall", "cost", "capacity"] = Field(
+        "f1",
+        description="f1: the best balance of misses and false alarms; recall: fewest alarms that find `recall` of the "
+        "failures; cost: the least cost; capacity: as many alarms a day as `inspections_per_day`.",
+    )
+    recall: float = Field(0.8, gt=0, le=1, description="Share of the failures to find (kind recall).")
+    missed_failure_cost: float = Field(30, gt=0, description="Cost of a failure not alarmed (kind cost).")
+    false_alarm_cost: float = Field(1, gt=0, description="Cost of an alarm on a good vehicle (kind cost).")
+
+
+class TrainingSettings(BaseModel):
+    """How candidates are made, `[training]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    families: tuple[str, ...] | None = Field(
+        None, description="Model families that compete; by default, all but the optional ones."
+    )
+    search: Literal["grid", "random", "bayesian"] = Field("grid", description="How settings of a family are searched.")
+    search_trials: int = Field(40, ge=1, description="Most settings tried (random and bayesian).")
+    search_seconds: float = Field(600, gt=0, description="No further setting is tried after this long.")
+    mode: Literal["full", "incremental"] = Field(
+        "full", description="full: all vehicles from nothing; incremental: goes on from production with newer vehicles."
+    )
+    balance: Literal["none", "class_weight", "oversample", "smote"] = Field(
+        "none", description="Reweighting or resampling inside the pipeline; measured, none gives better probabilities."
+    )
+    calibration: Literal["auto", "none", "sigmoid", "isotonic"] = Field(
+        "auto", description="How probabilities are corrected; auto takes what had the least log loss out of fold."
+    )
+    recency_half_life_days: float | None = Field(
+        None, gt=0, description="A vehicle this much older than the newest weighs half; empty: all weigh the same."
+    )
+    aim: AimSettings = Field(default_factory=AimSettings, description="What the decision threshold is chosen for.")
+
+
+class GateSettings(BaseModel):
+    """What the automatic policy asks beyond the verdict, `[gates]`. A person may decide otherwise, saying why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min_failures: int = Field(100, ge=2, description="Fewer failures in the comparison: a person decides.")
+    min_recall: float = Field(0.0, ge=0, le=1, description="Least share of the failures that the candidate alarms.")
+    max_calibration_error: float = Field(0.05, gt=0, le=1, description="Most calibration error of the candidate.")
+    worst_slice: bool = Field(True, description="A slice that is credibly worse than in production holds it back.")
+
+
+class DeclaredPeriod(BaseModel):
+    """The days for which a falhas file is declared to be complete, `[declared_periods."<file name>"]`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    first_day: date
+    last_day: date
+
+
 class Settings(BaseSettings):
     """Every setting, from `<home>/settings.toml` and `FAILURE_PLATFORM_*` (the environment wins)."""
 
@@ -75,6 +136,20 @@ class Settings(BaseSettings):
     holdout_share: float = Field(0.25, gt=0, lt=1, description="Newest share of vehicles kept for the comparison.")
     min_failures_to_train: int = Field(10, ge=2, description="Fewer failures on the training side: no candidate.")
     min_failures_to_judge: int = Field(30, ge=2, description="Fewer failures in the comparison: verdict `not_judged`.")
+    training: TrainingSettings = Field(default_factory=TrainingSettings, description="How candidates are made.")
+    gates: GateSettings = Field(default_factory=GateSettings, description="What the automatic policy asks for.")
+    inspections_per_day: int = Field(
+        20, ge=1, description="Vehicles that can be inspected in a day: of each day, the riskiest this many."
+    )
+    comparisons_per_holdout: int = Field(
+        10, ge=1, description="Candidates compared on the same vehicles before newer ones are asked for."
+    )
+    accepted_features: frozenset[str] = Field(
+        frozenset(), description="Features that somebody looked at after the leak audit named them, and that may stay."
+    )
+    declared_periods: dict[str, DeclaredPeriod] = Field(
+        default_factory=dict, description="By falhas file name, the days it covers where its rows do not show them."
+    )
     interval_level: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals on the comparison's page.")
     bootstrap_samples: int = Field(2000, ge=200, description="Resamples behind each interval.")
     seed: int = Field(20240101, description="Seed of everything random; recorded with every version.")
