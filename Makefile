@@ -1,17 +1,20 @@
 # Everything a newcomer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test test-slow browser lint types contracts check lock clean
+.PHONY: help setup setup-sequence demo up test test-slow test-sequence browser lint types contracts check lock clean
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+READY_SEQUENCE := $(VENV)/.ready-sequence
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## install everything into .venv
+
+setup-sequence: $(READY_SEQUENCE) ## add what the sequence model needs (PyTorch: 3 GB to download)
 
 # uv installs; when the machine has none, it comes into a folder of its own.
 .tools/bin/uv:
@@ -24,6 +27,10 @@ $(READY): pyproject.toml requirements.lock | $(filter .tools/bin/uv,$(UV))
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	touch $@
 
+$(READY_SEQUENCE): $(READY) requirements-sequence.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes --requirements requirements-sequence.lock
+	touch $@
+
 demo: setup ## simulated uploads become a compared, promotable model; the UI stays up until Ctrl-C
 	$(BIN)/failure-platform demo
 
@@ -31,10 +38,13 @@ up: setup ## start the platform on the uploads in ./data/uploads
 	$(BIN)/failure-platform up
 
 test: setup browser ## the tests (under 10 minutes)
-	$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not sequence" -n auto --maxprocesses 4 --dist loadfile
 
 test-slow: setup browser ## the longer proofs
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not sequence"
+
+test-sequence: setup-sequence ## the tests of the sequence model
+	$(BIN)/python -m pytest -m sequence
 
 # The UI tests drive a real Chromium; Debian's package is used where the machine has none.
 browser:
@@ -55,9 +65,11 @@ contracts: setup ## the layers import in one direction only
 
 check: lint types contracts test ## all that CI runs
 
-lock: ## write requirements.lock anew from pyproject.toml
-	$(UV) pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
-	  --all-extras --group dev --quiet pyproject.toml --output-file requirements.lock
+LOCK := pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet pyproject.toml
+
+lock: ## write both requirements files anew from pyproject.toml
+	$(UV) $(LOCK) --extra mlflow --extra smote --group dev --output-file requirements.lock
+	$(UV) $(LOCK) --extra sequence --constraints requirements.lock --output-file requirements-sequence.lock
 
 clean: ## remove the environment (never your data)
 	rm -rf $(VENV) .tools

@@ -46,14 +46,14 @@ class Measured:
         return float(self.figures["seconds"])
 
 
-def measured(piece: str, log: Path, limit: int | None = None, **arguments: Any) -> Measured:
-    """Run a piece to its end, or until its processes hold more than `limit` bytes."""
+def measured(piece: str, log: Path, limit: int | None = None, pieces: Path = PIECES, **arguments: Any) -> Measured:
+    """Run a piece of a file of `pieces` to its end, or until its processes hold more than `limit` bytes."""
     home = {"FAILURE_PLATFORM_HOME": str(arguments["home"])} if "home" in arguments else {}
     log.parent.mkdir(parents=True, exist_ok=True)
     said, errors = log.with_suffix(".out"), log.with_suffix(".err")
     with said.open("w") as out, errors.open("w") as err:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-            [sys.executable, str(PIECES), piece, json.dumps(arguments, default=str)],
+            [sys.executable, str(pieces), piece, json.dumps(arguments, default=str)],
             env={**os.environ, **home},
             stdout=out,
             stderr=err,

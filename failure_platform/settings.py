@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from failure_platform.domain.policy import Gates
 from failure_platform.domain.targets import ROAD_TEST, Target
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -24,7 +25,8 @@ PERSON_KEY_FILE = "person.key"
 class TargetSettings(BaseModel):
     """One target as written in the settings file, `[targets.<name>]`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Failure groups are numbers to people and text in the lake.
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
 
     description: str = ""
     prediction_point: str = ROAD_TEST.prediction_point
@@ -40,7 +42,7 @@ class TargetSettings(BaseModel):
             halle=self.halle,
             failure_groups=self.failure_groups,
             horizon=timedelta(days=self.horizon_days),
-            description=self.description or ROAD_TEST.description,
+            description=self.description,
         )
 
 
@@ -117,7 +119,8 @@ class Settings(BaseSettings):
         "manual", description="Who decides: a person (manual), or the verdict (automatic: promotes on `better` only)."
     )
     targets: dict[str, TargetSettings] = Field(
-        default_factory=lambda: {ROAD_TEST.name: TargetSettings()}, description="What is predicted, by name."
+        default_factory=lambda: {ROAD_TEST.name: TargetSettings(description=ROAD_TEST.description)},
+        description="What is predicted, by name.",
     )
     date_order: dict[str, Literal["day_first", "month_first"]] = Field(
         default_factory=dict,
@@ -242,6 +245,17 @@ class Settings(BaseSettings):
     def dagster_folder(self) -> Path:
         """DAGSTER_HOME."""
         return self.root / "dagster"
+
+    @property
+    def policy_gates(self) -> Gates:
+        """What the automatic policy asks of a comparison."""
+        return Gates(
+            min_failures=self.gates.min_failures,
+            most_uses=self.comparisons_per_holdout,
+            min_recall=self.gates.min_recall,
+            max_calibration_error=self.gates.max_calibration_error,
+            worst_slice=self.gates.worst_slice,
+        )
 
     def target(self, name: str) -> Target:
         """Return the target of that name.

@@ -4,8 +4,8 @@
 tells its audit hooks about a path in the models folder: making a folder, opening a file, renaming, removing. Each save
 finds what the one before left. Writes a line for each: how it ended, and how many versions it had found.
 
-`race <home> <expected> <version> <version>`: promotes two versions at the same moment. Writes a line for each that was
-refused.
+`race <home> <expected> <choice>:<version> <choice>:<version>`: takes two decisions at the same moment. Writes a line for
+each that was refused.
 """
 
 import os
@@ -18,7 +18,8 @@ from pathlib import Path
 
 from model_samples import NOW, registry_in, trained, wanted
 
-from failure_platform.domain.decisions import Choice, DecisionRefusedError
+from failure_platform.domain.decision_log import Choice
+from failure_platform.domain.decisions import DecisionRefusedError
 from failure_platform.domain.model_version import ModelToSave
 
 STEPS = ("open", "os.mkdir", "os.rename", "os.rmdir", "os.remove", "shutil.rmtree")
@@ -42,10 +43,11 @@ def save(home: Path, model: ModelToSave, kill_at: int) -> None:
     registry.save(model, NOW)
 
 
-def promote(home: Path, expected: str, version: str, start: float) -> None:
+def decide(home: Path, expected: str, wish: str, start: float) -> None:
+    choice, version = wish.split(":")
     time.sleep(max(start - time.monotonic(), 0))
     try:
-        registry_in(home).decide(wanted(Choice.promote, version, expected), NOW)
+        registry_in(home).decide(wanted(Choice(choice), version, expected), NOW)
     except DecisionRefusedError as refused:
         sys.stdout.write(f"{refused}\n")
         sys.stdout.flush()
@@ -68,12 +70,12 @@ def end(pid: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def main(what: str, folder: str, *versions: str) -> None:
+def main(what: str, folder: str, *given: str) -> None:
     home = Path(folder).resolve()
     if what == "race":
-        expected, *racing = versions
+        expected, *wishes = given
         at = time.monotonic() + 0.2
-        for pid in [start(promote, home, expected, version, at) for version in racing]:
+        for pid in [start(decide, home, expected, wish, at) for wish in wishes]:
             end(pid)
         return
     model = trained()

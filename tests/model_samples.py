@@ -14,7 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from failure_platform.domain.decisions import Choice, DecisionRequest, decide
+from failure_platform.domain.decision_log import Choice, DecisionRequest
+from failure_platform.domain.decisions import decide
 from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, Origin
 from failure_platform.resources import registry_tables
 from failure_platform.resources.lake import Lake
@@ -59,7 +60,12 @@ def trained(seed: int = 0, target: str = "road_test", pipeline: Any = None) -> M
         vehicles=len(frame),
         failures=int(failed.sum()),
         metrics={"roc_auc": 0.75, "average_precision": None},
-        facts={"seconds": 1.5, "candidates": [{"family": "logistic_regression", "log_loss": 0.3}]},
+        facts={
+            "seconds": 1.5,
+            "tried": [{"family": "logistic_regression", "log_loss": 0.3}],
+            "setting": {"family": "logistic_regression", "depth": 6},
+            "aim": {"kind": "recall", "recall": 0.8},
+        },
         sample=frame.head(5),
         model_card=f"# road_test\n\nSeed {seed}.\n",
     )

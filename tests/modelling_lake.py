@@ -8,9 +8,10 @@ from typing import Any
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import pandas as pd
 
-from failure_platform.domain.features import describe
+from failure_platform.domain.features.description import describe
 from failure_platform.domain.labels import labels
 from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import ROAD_TEST, Target
@@ -33,7 +34,8 @@ COLUMNS = {
         "KNR": "VARCHAR", "STATUS": "VARCHAR", "DATA": "TIMESTAMP", "upload": "VARCHAR", "row_hash": "UBIGINT",
     },
     "uploads": {
-        "upload": "VARCHAR", "kind": "VARCHAR", "state": "VARCHAR", "first_data": "TIMESTAMP", "last_data": "TIMESTAMP",
+        "upload": "VARCHAR", "kind": "VARCHAR", "name": "VARCHAR", "state": "VARCHAR", "first_data": "TIMESTAMP",
+        "last_data": "TIMESTAMP",
     },
 }  # fmt: skip
 
@@ -46,6 +48,11 @@ def result(knr: str, at: datetime, value: float | None = 1.0, name: str = "04100
 def defect(knr: str, at: datetime, halle: str | None = "ROD", group: str | None = None) -> dict[str, Any]:
     """A row of falhas."""
     return {"KNR": knr, "HALLE": halle, "S_GROUP_ID": group, "DATA": at}
+
+
+def told(row: dict[str, Any], upload: str) -> dict[str, Any]:
+    """The row as that upload brought it."""
+    return {**row, "upload": upload}
 
 
 def event(knr: str, at: datetime, code: str = "M700") -> dict[str, Any]:
@@ -87,7 +94,7 @@ class SmallLake:
             )
         lake.connection.execute("UPDATE resultados SET VALUE_ID = coalesce(VALUE_ID, 0)")
         lake.connection.execute(
-            "INSERT INTO uploads SELECT 'one', 'falhas', 'merged', min(DATA), max(DATA) FROM falhas"
+            "INSERT INTO uploads SELECT 'one', 'falhas', 'one.csv', 'merged', min(DATA), max(DATA) FROM falhas"
         )
         return lake
 
@@ -95,10 +102,15 @@ class SmallLake:
         """The labels by KNR."""
         return self.connection.execute(_label_sql(target)).df().set_index("KNR").sort_index()
 
-    def vehicles(self, target: Target = ROAD_TEST) -> pd.DataFrame:
-        """The wide frame."""
-        vehicles, features, cells = _description_sql(target)
+    def vehicles(self, target: Target = ROAD_TEST, only: Iterable[str] | None = None) -> pd.DataFrame:
+        """The wide frame, of all vehicles or of some KNR only."""
+        before, vehicles, features, cells = _description_sql(target, only is not None)
         run = self.connection.execute
+        run("CREATE OR REPLACE TABLE touched (KNR VARCHAR)")
+        for knr in only or ():
+            run("INSERT INTO touched VALUES (?)", [knr])
+        for statement in before:
+            run(statement)
         return widen(run(vehicles).df(), run(features).df(), run(cells).to_arrow_reader())
 
 
@@ -109,9 +121,22 @@ def _label_sql(target: Target) -> str:
 
 
 @cache
-def _description_sql(target: Target) -> tuple[str, str, str]:
-    described = describe(SmallLake().tables, target)
+def _description_sql(target: Target, some: bool) -> tuple[tuple[str, ...], str, str, str]:
+    """What is read several times becomes a temporary table first, as in the platform."""
+    before: list[str] = []
+    lake = SmallLake()
+    backend = ibis.duckdb.from_connection(lake.connection)
+
+    def kept(name: str, table: ir.Table) -> ir.Table:
+        before.append(f"CREATE OR REPLACE TEMP TABLE {name} AS {ibis.to_sql(table, dialect='duckdb')}")
+        lake.connection.execute(before[-1])
+        return backend.table(name)
+
+    if some:
+        lake.connection.execute("CREATE TABLE touched (KNR VARCHAR)")
+    touched = ibis.table({"KNR": "string"}, name="touched") if some else None
+    described = describe(lake.tables, target, touched, kept=kept)
     vehicles, features, cells = (
         str(ibis.to_sql(one, dialect="duckdb")) for one in (described.vehicles, described.features, described.cells)
     )
-    return vehicles, features, cells
+    return tuple(before), vehicles, features, cells

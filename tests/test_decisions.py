@@ -6,27 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.decisions import (
-    Choice,
-    DecisionLine,
-    DecisionRefusedError,
-    DecisionRequest,
-    Policy,
-    apply_policy,
-    decide,
-    production,
-    state,
-)
+from failure_platform.domain.decision_log import Choice, DecisionLine, DecisionRequest, production, state
+from failure_platform.domain.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
 from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.domain.policy import Gates, Policy, ruling
 
 NOW = datetime(2026, 3, 4, 5, 6)
 A, B, C, DOORS = "aaaaaa111111", "aaaaaa222222", "cccccc333333", "dddddd444444"
 VERSIONS = {A: "road_test", B: "road_test", C: "road_test", DOORS: "doors"}
 
 
-def compared(candidate: str, production: str | None, outcome: str = "better") -> ComparisonRecord:
+def compared(candidate: str, production: str | None, outcome: str = "better", failures: int = 120) -> ComparisonRecord:
+    body = {"candidate": {"recall": 0.4, "calibration_error": 0.01}, "worst_slice": None}
     return ComparisonRecord(
-        "road_test", candidate, production, "holdout", NOW, 500, 60, outcome, f"It is {outcome}.", 0.05, 1, {}
+        "road_test", candidate, production, "holdout", NOW, 2_000, failures, outcome, f"It is {outcome}.", 0.05, 1, body
     )
 
 
@@ -36,6 +29,7 @@ def request(
     return DecisionRequest("road_test", decision, version, expected, who, why)
 
 
+DECIDED = NoDecision("Nothing to decide: this comparison was decided on already.")
 EVIDENCE = [compared(A, None), compared(B, A), compared(B, None)]
 
 
@@ -74,6 +68,8 @@ def test_a_promotion_leaves_a_line_with_who_why_and_the_evidence_it_rests_on() -
         "holdout": "holdout",
         "outcome": "better",
         "reason": "It is better.",
+        "advice": "promote",
+        "gates": ruling(compared(B, A), Gates()).as_list(),
     }
 
 
@@ -166,37 +162,85 @@ def test_without_versions_the_refusal_points_to_training() -> None:
         decide(request(Choice.promote, A), [], {}, [], NOW)
 
 
-def test_the_automatic_policy_cannot_promote_against_the_verdict() -> None:
-    message = refusal(request(Choice.promote, A), [], comparisons=[compared(A, None, "worse")], policy=Policy.automatic)
-    assert "'worse': It is worse." in message
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [(compared(A, None, "worse"), "worse: It is worse."), (compared(A, None, failures=99), "at least 100")],
+)
+def test_the_automatic_policy_cannot_promote_against_the_gates(verdict: ComparisonRecord, says: str) -> None:
+    message = refusal(request(Choice.promote, A), [], comparisons=[verdict], policy=Policy.automatic)
+    assert says in message
+    assert "A person can decide otherwise" in message
 
 
 def test_the_manual_policy_never_decides() -> None:
-    assert apply_policy(Policy.manual, compared(A, None), []) is None
+    assert isinstance(apply_policy(Policy.manual, compared(A, None), []), NoDecision)
+
+
+def test_the_automatic_policy_leaves_it_to_a_person_where_the_evidence_is_too_thin() -> None:
+    found = apply_policy(Policy.automatic, compared(B, A, failures=99), promoted(A))
+    assert isinstance(found, NoDecision)
+    assert "A person decides. 99 of the compared vehicles failed" in found.reason
+    assert f"promote or keep {B}" in found.reason
 
 
 def test_the_automatic_policy_promotes_on_better_once() -> None:
     asked = apply_policy(Policy.automatic, compared(B, A), promoted(A))
-    assert asked == DecisionRequest("road_test", Choice.promote, B, A, "policy automatic", "better: It is better.")
+    why = "better: All 6 gates are passed."
+    assert asked == DecisionRequest("road_test", Choice.promote, B, A, "policy automatic", why)
     log = [*promoted(A), take(asked, promoted(A), policy=Policy.automatic)]
     assert production(log) == B
-    assert apply_policy(Policy.automatic, compared(B, A), log) is None
+    assert apply_policy(Policy.automatic, compared(B, A), log) == DECIDED
 
 
 @pytest.mark.parametrize("outcome", ["no_evidence", "worse", "no_signal", "not_judged"])
 def test_the_automatic_policy_keeps_on_every_other_outcome_with_the_reason_and_once(outcome: str) -> None:
     verdict = compared(B, A, outcome)
     asked = apply_policy(Policy.automatic, verdict, promoted(A))
-    assert asked is not None
-    assert (asked.decision, asked.why) == (Choice.keep, f"{outcome}: It is {outcome}.")
+    assert isinstance(asked, DecisionRequest)
+    assert (asked.decision, asked.why) == (Choice.keep, f"{outcome}: The verdict is {outcome}: It is {outcome}.")
     log = [*promoted(A), take(asked, promoted(A), [verdict], Policy.automatic)]
     assert production(log) == A
-    assert apply_policy(Policy.automatic, verdict, log) is None
+    assert apply_policy(Policy.automatic, verdict, log) == DECIDED
 
 
 def test_the_automatic_policy_does_not_overrule_a_person_on_the_same_comparison() -> None:
     log = [*promoted(A), take(request(Choice.keep, B, A), promoted(A))]
-    assert apply_policy(Policy.automatic, compared(B, A), log) is None
+    assert apply_policy(Policy.automatic, compared(B, A), log) == DECIDED
+
+
+def retired(version: str, log: list[DecisionLine]) -> list[DecisionLine]:
+    return [*log, take(request(Choice.retire, version, production(log), why="reads a test that lies"), log)]
+
+
+def test_a_retired_version_leaves_production_alone_and_cannot_be_used_again() -> None:
+    log = retired(A, promoted(A, B))
+    assert (production(log), log[-1].production_version, log[-1].version) == (B, B, A)
+    assert [state(v, log) for v in (A, B, C)] == ["retired", "production", "candidate"]
+    for choice in Choice:
+        message = refusal(request(choice, A, B), log, comparisons=[compared(A, B)])
+        assert "was retired on 2026-03-04" in message
+        assert "Ana: reads a test that lies" in message
+        assert "Name another version" in message
+
+
+def test_a_candidate_that_was_never_in_production_can_be_retired() -> None:
+    log = retired(C, promoted(A))
+    assert state(C, log) == "retired"
+    assert "cannot be used again" in refusal(request(Choice.promote, C, A), log, comparisons=[compared(C, A)])
+
+
+def test_the_version_in_production_cannot_be_retired() -> None:
+    message = refusal(request(Choice.retire, A, A), promoted(A))
+    assert "in production and cannot be retired. Promote another version or roll back first" in message
+
+
+def test_who_retires_must_have_seen_what_is_in_production() -> None:
+    assert "expected" in refusal(request(Choice.retire, C, A), promoted(A, B))
+
+
+def test_the_automatic_policy_leaves_a_retired_candidate_alone() -> None:
+    found = apply_policy(Policy.automatic, compared(C, A), retired(C, promoted(A)))
+    assert found == NoDecision("Nothing to decide: the candidate is retired.")
 
 
 ANY_VERSION = st.sampled_from([A, B, C, DOORS, "aaaaaa", "cccccc", "nothing", ""])
@@ -214,6 +258,7 @@ ANY_COMPARISON = st.builds(
     st.sampled_from([A, B, C]),
     st.sampled_from([None, A, B, C]),
     st.sampled_from(["better", "no_evidence", "worse", "no_signal", "not_judged"]),
+    st.sampled_from([10, 120]),
 )
 
 
@@ -237,8 +282,10 @@ def test_whatever_is_asked_the_log_only_grows_and_its_last_line_is_production(
         assert line.seq == len(log)
         assert line.previous_version == production(before)
         assert production(log) == line.production_version
-        if line.decision is Choice.keep:
+        assert not any(earlier.decision is Choice.retire and earlier.version == line.version for earlier in before)
+        if line.decision in (Choice.keep, Choice.retire):
             assert line.production_version == line.previous_version
+            assert line.decision is Choice.keep or line.version != line.production_version
         else:
             assert line.production_version == line.version != line.previous_version
         if line.decision is Choice.roll_back:
@@ -246,7 +293,7 @@ def test_whatever_is_asked_the_log_only_grows_and_its_last_line_is_production(
         if line.decision is Choice.promote:
             assert line.evidence is not None
             assert (line.evidence["candidate"], line.evidence["production"]) == (line.version, line.previous_version)
-            assert policy is Policy.manual or line.evidence["outcome"] == "better"
+            assert policy is Policy.manual or line.evidence["advice"] == "promote"
         assert VERSIONS[line.version] == "road_test"
         assert line.who.strip()
         assert line.why.strip()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from model_samples import NOW, compared, promote_unverified, registry_in, trained, vehicles, wanted
 
-from failure_platform.domain.decisions import Choice
+from failure_platform.domain.decision_log import Choice
 from failure_platform.resources.mlflow_mirror import MlflowMissingError, mirror, store
 from failure_platform.resources.model_files import probabilities
 from failure_platform.resources.registry import Registry
@@ -61,8 +61,9 @@ def test_every_version_is_a_run_with_what_made_it_its_figures_and_its_files(mirr
     assert set(runs) == {mirrored.first, mirrored.second}
     assert runs[mirrored.first].info.start_time == NOW.replace(tzinfo=UTC).timestamp() * 1000
     data = runs[mirrored.first].data
-    assert data.metrics == {"training.roc_auc": 0.75, "roc_auc": 0.81}
+    assert data.metrics == {"training.roc_auc": 0.75, "training.log_loss": 0.3, "roc_auc": 0.81}
     assert (data.params["family"], data.params["folds"], data.params["seed"]) == ("logistic_regression", "4", "0")
+    assert (data.params["training.aim.kind"], data.params["training.setting.depth"]) == ("recall", "6")
     assert data.params["library.scikit-learn"] == trained().origin.libraries["scikit-learn"]
     assert data.tags["verdict"] == "better"
     files = {item.path for item in mirrored.client.list_artifacts(runs[mirrored.first].info.run_id, "model")}
@@ -114,10 +115,11 @@ def test_a_decision_moves_the_aliases(mirrored: Mirrored) -> None:
     assert third is not None
     promote_unverified(registry, mirrored.second, mirrored.first)
     registry.decide(wanted(Choice.keep, third.version, mirrored.second), NOW)
+    registry.decide(wanted(Choice.retire, mirrored.first, mirrored.second), NOW)
     mirrored.again()
     assert mirrored.aliases() == {"production": mirrored.second}
     states = {v.tags["version"]: v.tags["state"] for v in mirrored.client.search_model_versions(f"name = '{NAME}'")}
-    assert states == {mirrored.first: "earlier production", mirrored.second: "production", third.version: "kept"}
+    assert states == {mirrored.first: "retired", mirrored.second: "production", third.version: "kept"}
 
 
 def test_without_mlflow_the_refusal_names_the_extra(mirrored: Mirrored, monkeypatch: pytest.MonkeyPatch) -> None:

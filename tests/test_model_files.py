@@ -23,9 +23,11 @@ from model_samples import (
 )
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, TimeSeriesSplit
 from sklearn.pipeline import FeatureUnion, make_pipeline
@@ -37,6 +39,10 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from failure_platform.domain.calibration import Corrected
+from failure_platform.domain.incremental import OnTop
+from failure_platform.domain.sequence_model import SequenceClassifier
+from failure_platform.resources import fresh_process
 from failure_platform.resources.model_files import ALLOWED_TYPES, MODEL, ModelRefusedError, probabilities
 from failure_platform.resources.registry import Registry
 
@@ -84,7 +90,16 @@ PIPELINES = {
     "sigmoid over time": CalibratedClassifierCV(forest(), method="sigmoid", cv=TimeSeriesSplit(2)),
     "isotonic": CalibratedClassifierCV(forest(), method="isotonic", cv=2),
     "temperature": CalibratedClassifierCV(logistic(), method="temperature", cv=2),
+    "random forest": make_pipeline(SimpleImputer(), RandomForestClassifier(5, random_state=0)),
+    "corrected": Corrected(forest().fit(*vehicles()), IsotonicRegression(out_of_bounds="clip").fit([0, 1], [0, 1])),
+    "on top of production": OnTop(
+        logistic().fit(vehicles()[0].to_numpy(), vehicles()[1]),
+        logistic().fit(np.ones((4, 2)) * [[1], [2], [3], [4]], [0, 1, 0, 1]),
+        [0, 2],
+    ),
 }
+# Fitting it takes PyTorch; keeping it does not.
+OPTIONAL = SequenceClassifier()
 
 
 @pytest.mark.parametrize("name", PIPELINES)
@@ -99,8 +114,8 @@ def test_no_type_is_allowed_that_no_family_needs() -> None:
     frame, failed = vehicles()
     needed = {
         kind
-        for pipeline in PIPELINES.values()
-        for kind in skops.io.get_untrusted_types(data=skops.io.dumps(pipeline.fit(frame, failed)))
+        for pipeline in (*(one.fit(frame, failed) for one in PIPELINES.values()), OPTIONAL)
+        for kind in skops.io.get_untrusted_types(data=skops.io.dumps(pipeline))
     }
     assert needed == set(ALLOWED_TYPES)
 
@@ -233,3 +248,12 @@ def test_the_folder_can_be_read_without_the_platform(registry: Registry) -> None
     assert "scikit-learn==" in (folder / "requirements.txt").read_text()
     assert (folder / "model_card.md").read_text() == model.model_card
     assert json.loads((folder / "MLmodel").read_text())["metadata"]["threshold"] == 0.21
+
+
+def test_a_model_that_does_not_answer_in_time_is_refused_and_the_refusal_says_what_to_do(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fresh_process, "LONGEST_SECONDS", 0.01)
+    version = registry.save(trained(), NOW).version
+    with pytest.raises(ModelRefusedError, match=r"did not load in a fresh process within 0.01 s. Try again"):
+        registry.verify(version)

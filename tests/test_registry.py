@@ -25,7 +25,9 @@ from model_samples import (
     wanted,
 )
 
-from failure_platform.domain.decisions import Choice, DecisionRefusedError, Policy
+from failure_platform.domain.decision_log import Choice
+from failure_platform.domain.decisions import DecisionRefusedError
+from failure_platform.domain.policy import Policy
 from failure_platform.resources.model_files import MODEL, ModelRefusedError, probabilities
 from failure_platform.resources.registry import ComparisonRefusedError, Registry
 
@@ -110,6 +112,17 @@ def test_versions_come_newest_first_and_belong_to_one_target(registry: Registry)
     doors = registry.save(trained(0, "doors"), NOW + timedelta(hours=2))
     assert registry.versions("road_test") == [new, old]
     assert (registry.newest("road_test"), registry.newest("doors")) == (new, doors)
+
+
+def test_a_known_version_that_is_trained_again_is_the_newest_candidate_again(registry: Registry) -> None:
+    """The comparison that follows a training judges what it gave, also when the recipe and the data are old ones."""
+    old = registry.save(trained(0), NOW)
+    new = registry.save(trained(1), NOW + timedelta(hours=1))
+    registry.save(trained(0), NOW + timedelta(hours=2))
+    assert registry.newest("road_test") == old
+    assert registry.versions("road_test") == [new, old]
+    registry.save(trained(1), NOW + timedelta(hours=3))
+    assert registry.newest("road_test") == new
 
 
 def test_times_with_a_zone_are_kept_as_utc(registry: Registry) -> None:
@@ -245,7 +258,7 @@ def test_of_two_processes_that_decide_at_once_one_wins_the_other_is_told_and_rea
     first, second = production_of_two(registry)
     third = registry.save(trained(2), NOW).version
     registry.record_comparison(compared(third, first, uses=3))
-    race = in_forks("race", str(tmp_path), first, second, third)
+    race = in_forks("race", str(tmp_path), first, f"promote:{second}", f"promote:{third}")
     seen = []
     while race.poll() is None:
         current = registry.current("road_test")
@@ -259,3 +272,31 @@ def test_of_two_processes_that_decide_at_once_one_wins_the_other_is_told_and_rea
     assert len(told) == 1
     assert f"You expected {first} in production, but {log[-1].version} is in production since" in told[0]
     assert list(dict.fromkeys(seen)) in ([first], [first, log[-1].version])
+
+
+def test_a_retired_version_stays_readable_and_cannot_be_used_again(registry: Registry) -> None:
+    first, second = production_of_two(registry)
+    registry.decide(wanted(Choice.retire, second, first), NOW)
+    assert registry.load(second).row.version == second
+    current = registry.current("road_test")
+    assert current is not None
+    assert current.version == first
+    with pytest.raises(DecisionRefusedError, match="was retired"):
+        registry.decide(wanted(Choice.promote, second, first), NOW)
+
+
+@pytest.mark.fault(42)
+def test_of_two_processes_one_promoting_and_one_retiring_a_version_at_once_only_one_has_its_way(
+    registry: Registry, tmp_path: Path
+) -> None:
+    first, second = production_of_two(registry)
+    race = in_forks("race", str(tmp_path), first, f"promote:{second}", f"retire:{second}")
+    (told,) = race.communicate()[0].splitlines()
+    log = registry.history("road_test")
+    assert len(log) == 2
+    if log[-1].decision is Choice.retire:
+        assert log[-1].production_version == first
+        assert f"{second} was retired" in told
+    else:
+        assert log[-1].production_version == second
+        assert f"You expected {first} in production, but {second} is" in told

@@ -1,12 +1,13 @@
 """Stage 5: the comparison - candidate and production model on the same newest vehicles, and a verdict with its reasons.
 
-What belongs here: score both now, compare, record, show. What does not: what a verdict is (domain.comparison) and how
-plots are drawn (domain.figures).
+What belongs here: score both now, compare, record, show. What does not: what a verdict is (domain.comparison), how
+plots are drawn (domain.figures), what the report says (domain.report) and where it lies (resources.report_files).
 """
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -22,24 +23,35 @@ from failure_platform.catalog import (
     inline_table,
     markdown,
 )
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
-from failure_platform.domain.split import time_split
+from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.domain.policy import Policy
+from failure_platform.domain.sides import Sides
 from failure_platform.domain.targets import Target
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.report_files import write_report
 from failure_platform.resources.target_tables import read_table, vehicles_table
 
 if TYPE_CHECKING:
-    from failure_platform.domain.bootstrap import Scored
-    from failure_platform.domain.comparison import Comparison
-    from failure_platform.domain.verdict import Row
+    from failure_platform.domain.comparison.values import Comparison
+    from failure_platform.domain.report.page import Report
 
 _COLUMNS = {
-    "metric": "which figure",
+    "figure": "which figure",
     "old": "the production model's, or the base rate's when nothing is in production",
     "new": "the candidate's",
     "difference": "new less old",
     "interval": "of the difference, from paired resampling of the compared vehicles",
+    "says": "better or worse when the whole interval lies on one side of zero",
+    "base rate": "of always saying the share of failures",
     "interval of new": "of the candidate's own figure",
+}
+_CHECKS = {
+    "newer_than_both_models": "No compared vehicle is as old as one that either model was trained on.",
+    "enough_failures_to_judge": "The comparison holds enough failures to tell models apart; otherwise the verdict is "
+    "not_judged.",
+    "no_slice_worse": "No model, engine, colour, month or failure group is credibly worse than before, judged with "
+    "regard to how many were looked at.",
+    "report_written": "The report lies in its folder, whole.",
 }
 
 
@@ -61,91 +73,101 @@ def model_comparison_asset(
         automation_condition=condition,
         check_specs=[
             dg.AssetCheckSpec(
-                "newer_than_both_models",
-                asset="model_comparison",
-                blocking=True,
-                description="No compared vehicle is as old as one that either model was trained on.",
-            ),
-            dg.AssetCheckSpec(
-                "enough_failures_to_judge",
-                asset="model_comparison",
-                description="The comparison holds enough failures to tell models apart; otherwise the verdict is "
-                "not_judged.",
-            ),
+                name, asset="model_comparison", description=text, blocking=name == "newer_than_both_models"
+            )
+            for name, text in _CHECKS.items()
         ],
         description=(
             "Old against new on the same newest vehicles: figures with intervals, plots, and a verdict in a sentence."
             "\n\nThe verdict is better, no_evidence (of a difference), worse, no_signal (not better than the base "
-            "rate) or not_judged (too few failures). A person decides in production_model, through the job linked "
-            "here."
+            "rate) or not_judged (too few failures). The report tells everything on one page that can be mailed and "
+            "printed. A person decides in production_model, through the job linked here."
         ),
     )
     def model_comparison(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        target = platform.settings.target(context.partition_key)
-        candidate = platform.registry.newest(target.name)
-        frame = read_table(platform.lake, vehicles_table(target.name))
-        if candidate is None or frame is None:
-            raise dg.Failure(
-                "There is no candidate to compare: materialise candidate_model first.", allow_retries=False
-            )
-        production = platform.registry.current(target.name)
-        compared, record = _compare(platform, target, frame, candidate, production)
+        # scikit-learn takes seconds to import; runs that only ingest never pay for it.
+        from failure_platform.domain.model_card import model_card
+        from failure_platform.domain.report.making import make_report
+        from failure_platform.domain.report.page import report_html
+
+        settings = platform.settings
+        target = settings.target(context.partition_key)
+        sides = _sides(platform, target)
+        pipelines = {name: platform.registry.load(version.version).pipeline for name, version in sides.versions.items()}
+        compared, record = _compare(platform, target, sides, pipelines)
+        report = make_report(
+            target,
+            sides,
+            pipelines,
+            compared,
+            record,
+            settings.min_failures_to_judge,
+            settings.seed,
+            Policy(settings.policy),
+            settings.policy_gates,
+        )
+        html = report_html(report)
+        card = model_card(sides.candidate, target, record, platform.registry.history(target.name))
+        file = write_report(settings.reports_folder, record, html, card, {one.name: one.png for one in report.pictures})
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(record.id), metadata=_page(platform, compared, record, decide_job)
+            data_version=dg.DataVersion(record.id), metadata=_page(report, card, file, decide_job)
         )
         platform.mirror()
-        newest_training = max(v.trained_until for v in (candidate, production) if v is not None)
-        oldest = compared.period_from
+        yield from _checks(platform, sides, compared)
         yield dg.AssetCheckResult(
-            passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(newest_training),
-            check_name="newer_than_both_models",
-            metadata={"oldest compared": str(oldest), "newest trained on": str(newest_training)},
-        )
-        yield dg.AssetCheckResult(
-            passed=compared.failures >= platform.settings.min_failures_to_judge,
-            check_name="enough_failures_to_judge",
-            severity=dg.AssetCheckSeverity.WARN,
-            metadata={"failures": compared.failures, "vehicles": compared.vehicles},
+            passed=file.read_text(encoding="utf-8") == html,
+            check_name="report_written",
+            metadata={"report": dg.MetadataValue.path(str(file))},
         )
 
     return model_comparison
 
 
-def _compare(
-    platform: Platform, target: Target, frame: pd.DataFrame, candidate: ModelVersion, production: ModelVersion | None
-) -> tuple["Comparison", ComparisonRecord]:
-    # scikit-learn takes seconds to import; runs that only ingest never pay for it.
-    from failure_platform.domain.comparison import Gate, compare, holdout_id
+def _sides(platform: Platform, target: Target) -> Sides:
+    candidate = platform.registry.newest(target.name)
+    vehicles = read_table(platform.lake, vehicles_table(target.name))
+    if candidate is None or vehicles is None:
+        raise dg.Failure("There is no candidate to compare: materialise candidate_model first.", allow_retries=False)
+    production = platform.registry.current(target.name)
+    return Sides.of(candidate, production, vehicles, target.horizon, platform.settings.holdout_share)
 
-    in_production = production.version if production is not None else None
-    both = [version for version in (candidate, production) if version is not None]
-    split = time_split(
-        frame, target.horizon, platform.settings.holdout_share, newer_than=max(v.trained_until for v in both)
-    )
-    newest = split.comparison
-    holdout = holdout_id(newest["KNR"])
-    settings = platform.settings
+
+def _compare(
+    platform: Platform, target: Target, sides: Sides, pipelines: Mapping[str, Any]
+) -> tuple["Comparison", ComparisonRecord]:
+    from failure_platform.domain.comparison.comparing import compare
+    from failure_platform.domain.comparison.holdout import Scored, holdout_id
+    from failure_platform.domain.comparison.values import Gate
+    from failure_platform.domain.training import score
+
+    settings, registry = platform.settings, platform.registry
+    in_production = sides.production.version if sides.production else None
+    holdout = holdout_id(sides.newest["KNR"])
     gate = Gate(
         alpha=round(1 - settings.interval_level, 6),
         min_failures=settings.min_failures_to_judge,
         repetitions=settings.bootstrap_samples,
         seed=settings.seed,
+        inspections_per_day=settings.inspections_per_day,
+        most_uses=settings.comparisons_per_holdout,
     )
+    scored = {
+        name: Scored(score(pipelines[name], version.features, sides.newest), version.threshold)
+        for name, version in sides.versions.items()
+    }
     compared = compare(
-        newest["KNR"].tolist(),
-        newest["predicted_at"].to_numpy(),
-        newest["label"].to_numpy(dtype="int8"),
-        _scored(platform, candidate, newest),
-        None if production is None else _scored(platform, production, newest),
-        candidate.base_rate,
-        platform.registry.uses(target.name, candidate.version, in_production, holdout),
+        sides.newest,
+        scored["candidate"],
+        scored.get("production"),
+        sides.candidate.base_rate,
+        registry.uses(target.name, sides.candidate.version, in_production, holdout),
         gate,
     )
     record = ComparisonRecord(
         target=target.name,
-        candidate=candidate.version,
+        candidate=sides.candidate.version,
         production=in_production,
         holdout=holdout,
         compared_at=datetime.now(UTC),
@@ -157,33 +179,35 @@ def _compare(
         uses=compared.uses,
         body=compared.as_dict(),
     )
-    return compared, platform.registry.record_comparison(record)
+    return compared, registry.record_comparison(record)
 
 
-def _scored(platform: Platform, version: ModelVersion, vehicles: pd.DataFrame) -> "Scored":
-    from failure_platform.domain.bootstrap import Scored
-    from failure_platform.domain.training import score
+def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str, Any]:
+    from failure_platform.domain.report.tables import figures_table, slices_table, worst_slice
 
-    pipeline = platform.registry.load(version.version).pipeline
-    return Scored(score(pipeline, version.features, vehicles), version.threshold)
-
-
-def _page(platform: Platform, compared: "Comparison", record: ComparisonRecord, decide_job: str) -> dict[str, Any]:
-    table = pd.DataFrame([_row(row) for row in compared.table], columns=list(_COLUMNS))
+    # Wide tables stand in dialogs: one of them would push every value of the page out of sight.
+    compared = report.comparison
+    table = figures_table(compared)
     figures = {name: value for name, value in compared.candidate.items() if value is not None}
     return {
         "verdict": compared.verdict.outcome,
         "reason": compared.verdict.reason,
-        "candidate": record.candidate,
-        "production": record.production or "none",
-        "old against new": inline_table(table),
-        **_pictures(platform, compared, record),
+        "report": dg.MetadataValue.path(str(file)),
+        "candidate": report.candidate.version,
+        "production": report.production.version if report.production else "none",
+        "old against new": inline_table(table.iloc[:, :6]),
+        "plots": _plots(report),
+        "worst slice": worst_slice(compared),
+        "slices, worst first": markdown(slices_table(compared)),
+        "gates of the policy": f"{report.ruling.advice.value}. {report.ruling.reason}",
+        "model card": dg.MetadataValue.md(card),
         "decide": dg.MetadataValue.job(decide_job, location_name=LOCATION),
         "vehicles compared": compared.vehicles,
         "failures among them": compared.failures,
         "from": str(compared.period_from),
         "to": str(compared.period_to),
         "comparisons on these vehicles": compared.uses,
+        "most comparisons on them": compared.most_uses,
         **{f"candidate {name}": float(value) for name, value in figures.items()},
         "dagster/row_count": len(table),
         "dagster/column_schema": column_schema([(name, "VARCHAR", text) for name, text in _COLUMNS.items()]),
@@ -191,39 +215,37 @@ def _page(platform: Platform, compared: "Comparison", record: ComparisonRecord, 
     }
 
 
-def _row(row: "Row") -> tuple[str, ...]:
-    return (
-        row.metric,
-        _figure(row.old),
-        _figure(row.new),
-        _figure(row.difference, "+"),
-        _span(row.low, row.high, "+"),
-        _span(row.new_low, row.new_high),
+def _plots(report: "Report") -> dg.MarkdownMetadataValue:
+    """Return every picture in one dialog, each with how to read it."""
+    return dg.MetadataValue.md(
+        "\n\n".join(
+            f"### {one.name}\n\n{one.reading}\n\n"
+            f"![{one.alt}](data:image/png;base64,{base64.b64encode(one.png).decode()})"
+            for one in report.pictures
+        )
     )
 
 
-def _figure(value: float | None, sign: str = "") -> str:
-    return "not defined" if value is None else f"{value:{sign}.3f}"
-
-
-def _span(low: float | None, high: float | None, sign: str = "") -> str:
-    # No-break spaces: the page's narrow table would put "to" on a line of its own.
-    return f"{_figure(low, sign)}\u00a0to\u00a0{_figure(high, sign)}"
-
-
-def _pictures(
-    platform: Platform, compared: "Comparison", record: ComparisonRecord
-) -> dict[str, dg.MarkdownMetadataValue]:
-    from failure_platform.domain.figures import calibration_png, precision_recall_png, roc_png
-
-    drawings = {"ROC": roc_png, "precision and recall": precision_recall_png, "calibration": calibration_png}
-    folder = platform.settings.reports_folder / record.target / record.id
-    folder.mkdir(parents=True, exist_ok=True)
-    shown = {}
-    for name, draw in drawings.items():
-        png = draw(compared)
-        (folder / f"{name}.png").write_bytes(png)
-        shown[f"plot: {name}"] = dg.MetadataValue.md(
-            f"![{name}](data:image/png;base64,{base64.b64encode(png).decode()})"
-        )
-    return shown
+def _checks(platform: Platform, sides: Sides, compared: "Comparison") -> Iterator[dg.AssetCheckResult]:
+    oldest, worst = compared.period_from, compared.worst_slice
+    yield dg.AssetCheckResult(
+        passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(sides.trained_until),
+        check_name="newer_than_both_models",
+        metadata={"oldest compared": str(oldest), "newest trained on": str(sides.trained_until)},
+    )
+    yield dg.AssetCheckResult(
+        passed=compared.failures >= platform.settings.min_failures_to_judge,
+        check_name="enough_failures_to_judge",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"failures": compared.failures, "vehicles": compared.vehicles},
+    )
+    yield dg.AssetCheckResult(
+        passed=worst is None or not worst.worse,
+        check_name="no_slice_worse",
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={
+            "slices judged": sum(one.judged for one in compared.slices),
+            "slices": len(compared.slices),
+            "worst": "none judged" if worst is None else f"{worst.kind} {worst.value}",
+        },
+    )

@@ -1,7 +1,7 @@
 """Stage 6: the decision - a person in the launchpad, or the policy, moves the production model or leaves it.
 
-What belongs here: the launchpad's form, and showing the log. What does not: what may be decided (domain.decisions) and
-how the log is written (resources.registry).
+What belongs here: the launchpad's form, and showing the gates, the log and the history of models. What does not: what
+may be decided (domain.decisions), what the gates ask (domain.policy), and how the log is written (resources.registry).
 """
 
 from collections.abc import Iterator
@@ -15,14 +15,10 @@ import pandas as pd
 from pydantic import Field
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, not_there, table_page
-from failure_platform.domain.decisions import (
-    Choice,
-    DecisionLine,
-    DecisionRefusedError,
-    DecisionRequest,
-    Policy,
-    apply_policy,
-)
+from failure_platform.domain.decision_log import Choice, DecisionLine, DecisionRequest
+from failure_platform.domain.decisions import DecisionRefusedError, NoDecision, apply_policy
+from failure_platform.domain.models_history import HistoryLine, models_history
+from failure_platform.domain.policy import Advice, GateResult, Gates, Policy, Ruling, ruling
 from failure_platform.resources.model_files import ModelRefusedError
 from failure_platform.resources.platform import Platform
 
@@ -31,14 +27,16 @@ DECIDE_JOB = "decide"
 _COLUMNS = {
     "seq": ("INTEGER", "number of the decision, from 1"),
     "decided_at": ("TIMESTAMP", "when, UTC"),
-    "decision": ("VARCHAR", "promote, keep or roll_back"),
+    "decision": ("VARCHAR", "promote, keep, roll_back or retire"),
     "version": ("VARCHAR", "the version it was about"),
     "previous_version": ("VARCHAR", "in production before"),
     "production_version": ("VARCHAR", "in production from then on"),
     "who": ("VARCHAR", "who decided"),
     "why": ("VARCHAR", "the reason given"),
     "outcome": ("VARCHAR", "verdict of the comparison that it rests on"),
+    "gates": ("VARCHAR", "what the policy's gates said of it: promote, keep, or a person decides"),
 }
+_FIGURES = ("roc_auc", "average_precision", "recall", "calibration_error")
 
 
 class Decision(StrEnum):
@@ -48,13 +46,15 @@ class Decision(StrEnum):
     promote = "promote"
     keep = "keep"
     roll_back = "roll_back"
+    retire = "retire"
 
 
 class DecisionForm(dg.Config):
     """What a person fills in."""
 
     decision: Decision = Field(
-        Decision.policy, description="promote, keep or roll_back; `policy` leaves it to the verdict (policy automatic)."
+        Decision.policy,
+        description="promote, keep, roll_back or retire; `policy` leaves it to the gates (policy automatic).",
     )
     version: str = Field("", description="The version it is about, as on the comparison's page; 6 characters do.")
     expected_version: str = Field("", description="The production version you saw; empty when there was none.")
@@ -85,36 +85,41 @@ def production_model_asset(
                 "production_version_loads",
                 asset="production_model",
                 description="A fresh process loads the version in production and gives its recorded answers.",
-            )
+            ),
+            dg.AssetCheckSpec(
+                "gates",
+                asset="production_model",
+                description="What the policy asks of the comparison that the decision rests on; each gate with its "
+                "number. A person may decide otherwise.",
+            ),
         ],
         description=(
             "The version in production: the last line of the decision log.\n\n"
             "Materialise it from the launchpad with decision, version, expected_version, who and why. A decision that "
-            "rests on what is no longer in production is refused and says what to do. The log only grows."
+            "rests on what is no longer in production is refused and says what to do. A retired version stays readable "
+            "and cannot be used again. The log only grows."
         ),
     )
     def production_model(
         context: dg.AssetExecutionContext, config: DecisionForm, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        target = context.partition_key
-        policy = Policy(platform.settings.policy)
+        target, settings = context.partition_key, platform.settings
+        policy, gates = Policy(settings.policy), settings.policy_gates
         try:
             request = _request(config, target, policy, platform)
-            if request is None:
-                yield from not_there(
-                    ["production_version_loads"], "Nothing to decide: this comparison was decided on already."
-                )
+            if isinstance(request, NoDecision):
+                yield from not_there(["production_version_loads"], request.reason)
+                yield _gates(_newest_ruling(platform, target, gates), request.reason)
                 return
-            line = platform.registry.decide(
-                request, datetime.now(UTC), Policy.manual if config.decision is not Decision.policy else policy
-            )
+            by_hand = config.decision is not Decision.policy
+            line = platform.registry.decide(request, datetime.now(UTC), Policy.manual if by_hand else policy, gates)
         except (DecisionRefusedError, ModelRefusedError) as refusal:
             raise dg.Failure(str(refusal), allow_retries=False) from refusal
         platform.mirror()
-        history = platform.registry.history(target)
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(line.production_version or "none"), metadata=_page(line, history)
+            data_version=dg.DataVersion(line.production_version or "none"), metadata=_page(platform, line)
         )
+        yield _gates(_ruling_of(platform, line, gates), f"{line.decision} by {line.who}: {line.why}")
         if line.production_version is None:
             yield from not_there(["production_version_loads"], "Nothing is in production yet.")
             return
@@ -126,7 +131,7 @@ def production_model_asset(
     return production_model
 
 
-def _request(form: DecisionForm, target: str, policy: Policy, platform: Platform) -> DecisionRequest | None:
+def _request(form: DecisionForm, target: str, policy: Policy, platform: Platform) -> DecisionRequest | NoDecision:
     if form.decision is not Decision.policy:
         return DecisionRequest(
             target, Choice(form.decision.value), form.version, form.expected_version, form.who, form.why
@@ -134,25 +139,81 @@ def _request(form: DecisionForm, target: str, policy: Policy, platform: Platform
     if policy is Policy.manual:
         raise DecisionRefusedError(
             "The policy is manual, so a person decides. Open the launchpad (Materialize > Open launchpad) and fill in "
-            "decision (promote, keep or roll_back), version, expected_version, who and why; the comparison's page "
-            "shows the versions."
+            "decision (promote, keep, roll_back or retire), version, expected_version, who and why; the comparison's "
+            "page shows the versions."
         )
     comparisons = platform.registry.comparisons(target)
     if not comparisons:
         raise DecisionRefusedError("Nothing was compared yet. Materialise model_comparison first.")
-    return apply_policy(policy, comparisons[0], platform.registry.history(target))
+    return apply_policy(policy, comparisons[0], platform.registry.history(target), platform.settings.policy_gates)
 
 
-def _page(line: DecisionLine, history: list[DecisionLine]) -> dict[str, Any]:
-    log = pd.DataFrame(
-        [{**asdict(entry), "outcome": (entry.evidence or {}).get("outcome")} for entry in reversed(history)]
-    )[list(_COLUMNS)]
+def _newest_ruling(platform: Platform, target: str, gates: Gates) -> Ruling | None:
+    comparisons = platform.registry.comparisons(target)
+    return ruling(comparisons[0], gates) if comparisons else None
+
+
+def _ruling_of(platform: Platform, line: DecisionLine, gates: Gates) -> Ruling | None:
+    rests_on = (line.evidence or {}).get("comparison")
+    found = [c for c in platform.registry.comparisons(line.target) if c.id == rests_on]
+    return ruling(found[0], gates) if found else None
+
+
+def _gates(found: Ruling | None, decided: str) -> dg.AssetCheckResult:
+    if found is None:
+        return dg.AssetCheckResult(
+            passed=True, check_name="gates", description=f"The decision rests on no comparison. {decided}"
+        )
+    return dg.AssetCheckResult(
+        passed=found.advice is Advice.promote,
+        check_name="gates",
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"The gates say: {found.advice}. {found.reason} {decided}",
+        metadata={"gates": inline_table(pd.DataFrame([_gate(one) for one in found.gates]))},
+    )
+
+
+def _gate(gate: GateResult) -> dict[str, str]:
+    number, limit = ("" if value is None else f"{value:.4g}" for value in (gate.number, gate.limit))
+    passed = "passed" if gate.passed else "not passed"
+    return {"gate": gate.gate, "passed": passed, "number": number, "limit": limit, "in words": gate.sentence}
+
+
+def _page(platform: Platform, line: DecisionLine) -> dict[str, Any]:
+    history = platform.registry.history(line.target)
+    log = pd.DataFrame([_decision(entry) for entry in reversed(history)])[list(_COLUMNS)]
     columns = [(name, kind, meaning) for name, (kind, meaning) in _COLUMNS.items()]
+    versions, comparisons = platform.registry.versions(line.target), platform.registry.comparisons(line.target)
+    models = pd.DataFrame([_model(entry) for entry in models_history(versions, comparisons, history)])
     return {
         **table_page("decisions", len(history), columns, log, keys=("seq", "decided_at", "decision", "version")),
         "model version": line.production_version or "none",
         "decision": line.decision.value,
         "who": line.who,
         "why": line.why,
+        "models, newest first": inline_table(models),
         "decisions, newest first": inline_table(log),
     }
+
+
+def _decision(line: DecisionLine) -> dict[str, Any]:
+    evidence = line.evidence or {}
+    return {**asdict(line), "outcome": evidence.get("outcome"), "gates": evidence.get("advice")}
+
+
+def _model(line: HistoryLine) -> dict[str, str]:
+    return {
+        "version": line.version,
+        "state": line.state,
+        "made": f"{line.created_at:%Y-%m-%d %H:%M}",
+        "family": line.family,
+        "vehicles": f"{line.vehicles:,}",
+        "failures": f"{line.failures:,}",
+        "trained until": f"{line.trained_until:%Y-%m-%d}",
+        **{name: _figure(line.metrics.get(name)) for name in _FIGURES},
+        "verdict": line.verdict or "",
+    }
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"

@@ -1,23 +1,26 @@
 """Stage 3: one row per vehicle and target, with only what was known at its prediction point.
 
 What belongs here: describe, judge, write, show. What does not: what a feature or a label is (domain.features,
-domain.labels) and how the lake is read (resources.target_tables).
+domain.labels), and which vehicles have to be described anew (resources.vehicle_tables).
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
 import pandas as pd
 
-from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, markdown, table_page
+from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, table_page
 from failure_platform.domain.data_version import data_version
 from failure_platform.domain.feature_names import FAMILIES, TIME_RULE, explain
+from failure_platform.domain.sequences import LENGTH
+from failure_platform.domain.targets import Target
 from failure_platform.domain.wide import feature_columns
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.target_tables import describe_vehicles, replace_table, vehicles_table
+from failure_platform.resources.target_tables import vehicles_table
+from failure_platform.resources.vehicle_tables import DICTIONARY, Described, bring_up_to_date
+from failure_platform.settings import Settings
 
 _MEANINGS = {
     "KNR": "vehicle",
@@ -25,7 +28,18 @@ _MEANINGS = {
     "label": "1 failed, 0 did not, empty: unknown",
     "label_reason": "why the label is unknown",
     "last_row_at": "time of the newest row that was used",
+    "MODELO": "model, as far as a defect recorded before predicted_at names it",
+    "COR": "colour, likewise",
+    "MOTOR": "engine, likewise",
+    "upload": "upload that most of the vehicle's results came with; never a feature",
+    "failure_group": "failure group of the failure behind label 1; part of the outcome, never a feature",
 }
+
+
+class VehiclesConfig(dg.Config):
+    """What a person can ask for in the launchpad."""
+
+    describe_all: bool = False
 
 
 def vehicles_asset(
@@ -63,49 +77,92 @@ def vehicles_asset(
         ],
         description=(
             "One row per vehicle: what was known before its prediction point, and whether it failed after it.\n\n"
+            "Only vehicles that new uploads touch are described anew; the page says how many, and why if all were. "
             "A label is known only where falhas uploads cover the vehicle's whole horizon. Vehicles whose prediction "
             "point is missing are counted, not guessed. If this stops, a check below says which promise is broken."
         ),
     )
     def vehicles(
-        context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
+        context: dg.AssetExecutionContext, config: VehiclesConfig, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        target = platform.settings.target(context.partition_key)
-        frame, without = describe_vehicles(platform.lake, target)
-        replace_table(platform.lake, vehicles_table(target.name), frame)
-        version = data_version(frame)
-        yield dg.MaterializeResult(
-            data_version=dg.DataVersion(version),
-            metadata={
-                "labels": inline_table(_labels(frame)),
-                "vehicles without prediction point": without,
-                "data_version": version,
-                **_page(vehicles_table(target.name), frame),
-            },
+        settings = platform.settings
+        target = settings.target(context.partition_key)
+        described = bring_up_to_date(
+            platform.lake,
+            target,
+            {name: (period.first_day, period.last_day) for name, period in settings.declared_periods.items()},
+            _sequence_length(settings),
+            CODE_VERSION,
+            whole="somebody asked for it" if config.describe_all else None,
         )
-        yield from _checks(frame, without)
+        version = data_version(described.frame)
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(version), metadata=_page(described, target) | {"data_version": version}
+        )
+        yield from _checks(described.frame, described.without)
 
     return vehicles
 
 
-def _page(table: str, frame: pd.DataFrame) -> dict[str, Any]:
+def _sequence_length(settings: Settings) -> int:
+    """Results one by one make the table wider by a quarter, and only one family reads them."""
+    return LENGTH if "sequence" in (settings.training.families or ()) else 0
+
+
+def _page(described: Described, target: Target) -> dict[str, Any]:
+    frame = described.frame
     facts = [(name, str(frame[name].dtype), meaning) for name, meaning in _MEANINGS.items()]
-    names = feature_columns(frame)
-    # Some 900 features: the schema shows one line per family, so that what follows it on the page is found.
-    families = Counter(name.partition(":")[0] for name in names)
+    families: defaultdict[str, list[str]] = defaultdict(list)
+    for name in feature_columns(frame):
+        families[name.partition(":")[0]].append(name)
+    # Some 1,000 features: schema and dictionary show a line per family, so that what follows on the page is found.
     features = [
         (
-            f"{prefix}:{':'.join(FAMILIES[prefix].parts)} ({count} columns)",
+            f"{prefix}:{':'.join(FAMILIES[prefix].parts)} ({len(names)} columns)",
             "float32",
             f"{FAMILIES[prefix].sentence} From {FAMILIES[prefix].source}, {TIME_RULE}.",
         )
-        for prefix, count in families.items()
+        for prefix, names in families.items()
     ]
     return {
-        **table_page(table, len(frame), [*facts, *features], frame, keys=("KNR", "predicted_at")),
-        "features": len(names),
-        "feature dictionary": markdown(pd.DataFrame([asdict(explain(name)) for name in names])),
+        "outcomes": inline_table(_labels(frame)),
+        "described anew": _work(described),
+        "vehicles without prediction point": _without(described, target),
+        "features": sum(map(len, families.values())),
+        "feature dictionary": inline_table(_dictionary(families)),
+        "whole feature dictionary": (
+            f"Every feature with its meaning, source and time rule: table {DICTIONARY} in the lake, the rows whose "
+            f"target is {target.name}."
+        ),
+        **table_page(vehicles_table(target.name), len(frame), [*facts, *features], frame, keys=("KNR", "predicted_at")),
     }
+
+
+def _work(described: Described) -> str:
+    if described.whole is not None:
+        return f"All {described.anew:,} vehicles: rebuilt whole because {described.whole}."
+    if not described.uploads:
+        return f"None of {len(described.frame):,} vehicles: no upload came in since the table was built."
+    return (
+        f"{described.anew:,} of {len(described.frame):,} vehicles: those that {described.uploads:,} new uploads touch."
+    )
+
+
+def _without(described: Described, target: Target) -> str:
+    return (
+        f"{described.without:,} vehicles in the lake have no status {target.prediction_point}. Nothing says when they "
+        f"would be asked about, so they are left out and not guessed. {described.reached_later:,} of them passed a "
+        "later checkpoint: their stamp is missing. The others were not that far yet."
+    )
+
+
+def _dictionary(families: dict[str, list[str]]) -> pd.DataFrame:
+    """Return a line per feature family, with one of its features as an example."""
+    examples = [(prefix, len(names), explain(names[len(names) // 2])) for prefix, names in families.items()]
+    return pd.DataFrame(
+        [(prefix, count, one.name, one.description, one.source, one.time_rule) for prefix, count, one in examples],
+        columns=["family", "features", "for example", "means", "source rows", "time rule"],
+    )
 
 
 def _labels(frame: pd.DataFrame) -> pd.DataFrame:

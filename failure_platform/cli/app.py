@@ -96,8 +96,28 @@ def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
 
 
 @app.command()
+def report(target: TargetName = "road_test", as_json: AsJson = False) -> None:
+    """Say where the report of the newest comparison lies: one page to open, mail or print."""
+    from failure_platform.cli.comparison_report import draw, found
+
+    show(found(_settings(), target), as_json, draw)
+
+
+@app.command()
+def card(
+    version: Annotated[str, typer.Argument(help="The version, or its first 6 characters or more.")],
+    target: TargetName = "road_test",
+    as_json: AsJson = False,
+) -> None:
+    """Show the model card of a version: data, features, figures, slices, limits, decisions, how to reproduce it."""
+    from failure_platform.cli.card import carded, draw
+
+    show(carded(_settings(), target, version), as_json, draw)
+
+
+@app.command()
 def decide(
-    decision: Annotated[str, typer.Argument(help="promote, keep or roll_back")],
+    decision: Annotated[str, typer.Argument(help="promote, keep, roll_back or retire")],
     version: Annotated[str, typer.Argument(help="The version, or its first 6 characters or more.")],
     who: Annotated[str, typer.Option(help="Who decides.")],
     why: Annotated[str, typer.Option(help="Why; kept with the decision.")],
@@ -107,7 +127,7 @@ def decide(
     target: TargetName = "road_test",
     as_json: AsJson = False,
 ) -> None:
-    """Promote, keep or roll back, as in the launchpad of production_model."""
+    """Promote, keep, roll back or retire, as in the launchpad of production_model."""
     from failure_platform.cli import report
     from failure_platform.cli.decide import decided
 

@@ -63,7 +63,7 @@ def comparison(found: dict[str, Any], out: Console) -> None:
 def models(result: dict[str, Any], out: Console) -> None:
     """Draw the versions and the decisions."""
     table = Table("version", "state", "family", "made", "trained until", title=result["target"], title_justify="left")
-    for column in ("vehicles", "failures", "AUC", "AP"):
+    for column in ("vehicles", "failures", "AUC", "AP", "recall"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for version in result["versions"]:
@@ -78,9 +78,14 @@ def models(result: dict[str, Any], out: Console) -> None:
             f"{version['failures']:,}",
             _number(metrics.get("roc_auc")),
             _number(metrics.get("average_precision")),
+            _number(metrics.get("recall")),
             _coloured(version["verdict"] or ""),
         )
     out.print(table)
+    out.print(
+        f"The newest comparison is number {result['comparisons_on_these_vehicles']} of "
+        f"{result['comparisons_per_holdout']} on its vehicles."
+    )
     for line in result["decisions"]:
         decided(line, out)
 
@@ -89,8 +94,12 @@ def decided(line: dict[str, Any], out: Console) -> None:
     """Draw one decision."""
     out.print(
         f"{line['decided_at']:%Y-%m-%d %H:%M} {line['who']}: {line['decision']} {line['version']} - {line['why']} "
-        f"(in production: {line['production_version'] or 'nothing'})"
+        f"(in production: {line['production_version'] or 'nothing'})",
+        markup=False,
     )
+    for gate in (line["evidence"] or {}).get("gates", ()):
+        if not gate["passed"]:
+            out.print(f"  not passed: {gate['sentence']}", markup=False)
 
 
 def predicted(found: dict[str, Any], out: Console) -> None:

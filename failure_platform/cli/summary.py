@@ -6,8 +6,7 @@ What belongs here: reading the registry and the predictions. What does not: draw
 from dataclasses import asdict
 from typing import Any
 
-from failure_platform.domain.decisions import state
-from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.domain.models_history import models_history
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.target_tables import predictions_table, read_table
 from failure_platform.settings import Settings
@@ -53,29 +52,27 @@ def _side(platform: Platform, version: str, metrics: dict[str, float | None]) ->
 
 
 def history(settings: Settings, target: str) -> dict[str, Any]:
-    """Return every version of a target, newest first, and every decision, oldest first."""
+    """Return every version of a target, newest first, every decision, oldest first, and how worn the holdout is."""
     platform = Platform(settings)
-    _must_be_known(settings, target)
+    must_be_known(settings, target)
     log = platform.registry.history(target)
-    scored: dict[str, ComparisonRecord] = {}
-    for comparison in reversed(platform.registry.comparisons(target)):
-        scored[comparison.candidate] = comparison
+    comparisons = platform.registry.comparisons(target)
     versions = [
         {
-            "version": version.version,
-            "state": state(version.version, log),
-            "family": version.family,
-            "created_at": version.created_at.isoformat(sep=" ", timespec="seconds"),
-            "trained_from": str(version.trained_from),
-            "trained_until": str(version.trained_until),
-            "vehicles": version.vehicles,
-            "failures": version.failures,
-            "verdict": scored[version.version].outcome if version.version in scored else None,
-            "metrics": scored[version.version].body["candidate"] if version.version in scored else {},
+            **asdict(line),
+            "created_at": line.created_at.isoformat(sep=" ", timespec="seconds"),
+            "trained_from": str(line.trained_from),
+            "trained_until": str(line.trained_until),
         }
-        for version in platform.registry.versions(target)
+        for line in models_history(platform.registry.versions(target), comparisons, log)
     ]
-    return {"target": target, "versions": versions, "decisions": [asdict(line) for line in log]}
+    return {
+        "target": target,
+        "versions": versions,
+        "decisions": [asdict(line) for line in log],
+        "comparisons_on_these_vehicles": comparisons[0].uses if comparisons else 0,
+        "comparisons_per_holdout": settings.comparisons_per_holdout,
+    }
 
 
 def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
@@ -84,7 +81,7 @@ def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
     Raises:
         NotKnownError: no predictions yet, or the vehicle is not among them.
     """
-    _must_be_known(settings, target)
+    must_be_known(settings, target)
     platform = Platform(settings)
     table = predictions_table(target)
     found = read_table(platform.lake, table, "KNR = ?", (knr.strip(),))
@@ -107,6 +104,7 @@ def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
     }
 
 
-def _must_be_known(settings: Settings, target: str) -> None:
+def must_be_known(settings: Settings, target: str) -> None:
+    """Raise NotKnownError where the settings have no such target."""
     if target not in settings.targets:
         raise NotKnownError(f"There is no target '{target}'; the settings have: {', '.join(sorted(settings.targets))}.")

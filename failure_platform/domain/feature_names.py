@@ -1,16 +1,21 @@
 """How features are named, what each name means, and what an absent cell stands for.
 
-What belongs here: one entry per feature family: prefix, sentence, source rows, meaning of absence; the dictionary
-made from them. What does not: how the numbers are computed (features).
+What belongs here: one entry per feature family: prefix, sentence, source rows, time rule, meaning of absence, most
+columns; the dictionary made from them. What does not: how the numbers are computed (features).
 
 A name is `<family>:<part>:...`, made of plant codes only, so that the same test has the same name in every lake:
 `value:2:041001:0` is the newest value of test 041001 (family 2), sub-value 0.
 """
 
 import math
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 TIME_RULE = "rows with DATA before predicted_at"
+MEDIAN_DAYS = 14
+FIRST_SUB_VALUE = 0
+DEFECTS_KNOWN = "defects:all:all"
 
 
 @dataclass(frozen=True)
@@ -21,21 +26,52 @@ class FeatureFamily:
         sentence: description with the parts of the name in braces.
         parts: what the parts after the prefix are.
         source: lake table the rows come from.
-        absent: what a cell without rows stands for: 0.0 where nothing happened, NaN where nothing is known.
+        absent: what a cell without rows stands for: 0.0 where nothing happened, NaN where nothing is known. No cell
+            holds this value, so a column that holds nothing else is the same as no column.
+        time_rule: which rows are used.
+        known_by: column that must be known for an absent NaN to mean 0, with the parts in braces; None: NaN stays.
+        most: most columns of the family, the most frequent ones; a dirty upload may invent any number of test names.
     """
 
     sentence: str
     parts: tuple[str, ...]
     source: str
     absent: float
+    time_rule: str = TIME_RULE
+    known_by: str | None = None
+    most: int = 1000
 
+
+_SERIES = ("family", "test", "sub_value")
 
 FAMILIES = {
     "value": FeatureFamily(
         "Newest value of test {test} (test family {family}), sub-value {sub_value}.",
-        ("family", "test", "sub_value"),
+        _SERIES,
         "resultados",
         math.nan,
+        most=3000,
+    ),
+    "distance": FeatureFamily(
+        "Newest value of test {test} (test family {family}), sub-value {sub_value}, less the median of the daily "
+        f"medians that this test had in the {MEDIAN_DAYS} days before the day of measurement.",
+        _SERIES,
+        "resultados",
+        math.nan,
+        time_rule=f"{TIME_RULE}; medians of all vehicles' rows, of whole days before the day of the value",
+    ),
+    "spread": FeatureFamily(
+        "Largest less smallest value of test {test} (test family {family}), sub-value {sub_value}; 0 when it was "
+        "measured at most once.",
+        _SERIES,
+        "resultados",
+        0.0,
+    ),
+    "again": FeatureFamily(
+        f"How often tests of family {{family}} were measured again, whatever the verdict; sub-value {FIRST_SUB_VALUE}.",
+        ("family",),
+        "resultados",
+        0.0,
     ),
     "nok": FeatureFamily("Times that {test} of test family {family} was NOK.", ("family", "test"), "resultados", 0.0),
     "retested": FeatureFamily("Tests of family {family} that were NOK and OK later.", ("family",), "resultados", 0.0),
@@ -46,10 +82,25 @@ FAMILIES = {
         "status",
         math.nan,
     ),
+    "missing": FeatureFamily("1 when checkpoint {checkpoint} has no stamp, else 0.", ("checkpoint",), "status", 0.0),
     "defects": FeatureFamily(
         "Defects recorded earlier, {by} {which}; empty where no falhas upload covers the prediction point.",
         ("by", "which"),
         "falhas",
+        math.nan,
+        known_by=DEFECTS_KNOWN,
+    ),
+    "about": FeatureFamily(
+        "1 when {column} is {which}, 0 when it is another, empty while no falha of the vehicle has told it.",
+        ("column", "which"),
+        "falhas",
+        math.nan,
+        known_by="{column}",
+    ),
+    "sequence": FeatureFamily(
+        "The {channel} of one result row, counted back from the prediction point: row {step}, 0 is the newest.",
+        ("step", "channel"),
+        "resultados",
         math.nan,
     ),
 }
@@ -71,21 +122,45 @@ def explain(name: str) -> FeatureMeaning:
     Raises:
         ValueError: the name belongs to no family.
     """
-    family = _family(name)
-    parts = name.split(":")[1:]
-    named = dict(zip(family.parts, parts, strict=True))
-    return FeatureMeaning(name, family.sentence.format(**named), family.source, TIME_RULE)
+    family, named = _parts(name)
+    return FeatureMeaning(name, family.sentence.format(**named), family.source, family.time_rule)
 
 
 def absent_value(name: str) -> float:
     """Return what a vehicle without a cell for this feature has: 0.0 or NaN."""
-    return _family(name).absent
+    return _parts(name)[0].absent
 
 
-def _family(name: str) -> FeatureFamily:
+def known_by(name: str) -> str | None:
+    """Return the column (of facts or features) that, where it is known, makes an absent NaN of this feature a 0.
+
+    None for a feature whose NaN stays one, and for the column that says itself what is known.
+    """
+    family, named = _parts(name)
+    column = family.known_by.format(**named) if family.known_by else None
+    return None if column == name else column
+
+
+def full_families(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the families among these names that have all the columns they may have.
+
+    In such a family the most frequent names were chosen over all vehicles, so the choice for some vehicles alone may
+    be another one.
+    """
+    counts: Counter[str] = Counter()
+    for name in names:
+        prefix, _, rest = name.partition(":")
+        counts[prefix] += 1
+        # Distances and spreads exist for these series; columns without any cell are not among the names.
+        if prefix == "value" and rest.endswith(f":{FIRST_SUB_VALUE}"):
+            counts["distance"] += 1
+    return tuple(prefix for prefix, family in FAMILIES.items() if counts[prefix] >= family.most)
+
+
+def _parts(name: str) -> tuple[FeatureFamily, dict[str, str]]:
     prefix, *parts = name.split(":")
     family = FAMILIES.get(prefix)
     if family is None or len(parts) != len(family.parts):
         known = ", ".join(":".join((key, *value.parts)) for key, value in FAMILIES.items())
         raise ValueError(f"'{name}' is no feature name; names are made as {known}")
-    return family
+    return family, dict(zip(family.parts, parts, strict=True))

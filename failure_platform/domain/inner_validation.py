@@ -1,62 +1,27 @@
-"""The choice among settings: time-ordered validation inside the training side.
+"""Time-ordered validation inside the training side: what a setting says of vehicles newer than those it was fitted on.
 
-What belongs here: out-of-fold predictions, the choice, and the decision threshold that follows from them.
-What does not: which settings there are (families), the final fit (training).
-
-The choice is by log loss over all out-of-fold vehicles: it is a proper score, so it rewards ranking and honest
-probabilities together, and unlike average precision it uses every vehicle, not only the few that failed.
+What belongs here: fitting a setting, on a fold or on everything, and its out-of-fold answers. What does not: which
+settings there are (families) and which are tried (search).
 """
 
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
 
-from failure_platform.domain.families import Setting, front_steps, tail_steps
-from failure_platform.domain.metrics import log_losses, measure
+from failure_platform.domain.balancing import Balance, rebalanced
+from failure_platform.domain.families.family import Family, Setting
+from failure_platform.domain.families.fronts import Steps, front_steps, screen_steps
+from failure_platform.domain.metrics import log_losses
 from failure_platform.domain.split import Rows
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
-# Trees are counted in steps: log loss as a function of their number is flat, and every step costs a prediction.
-_ROUNDS_STEP = 10
-
-
-@dataclass(frozen=True)
-class Tried:
-    """One setting, with its best number of trees, and its figures over the out-of-fold vehicles."""
-
-    family: str
-    setting: dict[str, Any]
-    log_loss: float
-    roc_auc: float | None
-    average_precision: float | None
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Validation:
-    """What the inner validation found.
-
-    Attributes:
-        chosen: the setting with the least log loss.
-        tried: every setting, in the order tried.
-        y: labels of the out-of-fold vehicles, shape (vehicles,).
-        p: what the chosen setting says of them, shape (vehicles,).
-        base_rate_log_loss: log loss of saying, in each fold, the failure rate of its older part.
-    """
-
-    chosen: Setting
-    tried: tuple[Tried, ...]
-    y: Labels
-    p: Floats
-    base_rate_log_loss: float
 
 
 def varying(x: pd.DataFrame) -> list[str]:
@@ -68,80 +33,103 @@ def varying(x: pd.DataFrame) -> list[str]:
     return [str(name) for name in x.columns[differs]]
 
 
-def validate(
-    x: pd.DataFrame, y: Labels, folds: Sequence[tuple[Rows, Rows]], choices: Sequence[Setting], seed: int
-) -> Validation:
-    """Fit every setting on the older part of every fold, let it judge the newer part, and choose.
-
-    Args:
-        x: features, shape (vehicles, features).
-        y: labels, both classes present in the fit rows of every fold.
-        folds: (fit rows, judged rows), at least one.
-        choices: settings to try, at least one.
-        seed: of everything random.
-    """
+def base_rate_log_loss(y: Labels, folds: Sequence[tuple[Rows, Rows]]) -> float:
+    """Return the log loss of saying, in each fold, the failure rate of its older part."""
     judged = np.concatenate([y[judge] for _, judge in folds])
     rates = np.concatenate([np.full(len(judge), y[fit].mean()) for fit, judge in folds])
-    said: dict[Setting, dict[int, list[Floats]]] = {choice: {} for choice in choices}
-    seconds = dict.fromkeys(choices, 0.0)
-    for fit, judge in folds:
-        columns = varying(x.iloc[fit])
-        for front in dict.fromkeys(choice.front for choice in choices):
-            shared = [choice for choice in choices if choice.front == front]
-            started = time.perf_counter()
-            prepare = Pipeline(front_steps(front, len(fit), seed))
-            old = prepare.fit_transform(x[columns].iloc[fit])
-            new = prepare.transform(x[columns].iloc[judge])
-            preparing = (time.perf_counter() - started) / len(shared)
-            for choice in shared:
-                started = time.perf_counter()
-                for rounds, p in _say(old, y[fit], new, choice, seed).items():
-                    said[choice].setdefault(rounds, []).append(p)
-                seconds[choice] += preparing + time.perf_counter() - started
-    best = {choice: _best_rounds(judged, choice, said[choice]) for choice in choices}
-    tried = tuple(_tried(judged, *best[choice], seconds[choice]) for choice in choices)
-    chosen, p = best[choices[int(np.argmin([one.log_loss for one in tried]))]]
-    return Validation(chosen, tried, judged, p, float(log_losses(judged, rates).mean()))
+    return float(log_losses(judged, rates).mean())
 
 
-def best_f1_threshold(y: Labels, p: Floats) -> float:
-    """Return the probability from which alarming gives the best F1 on these out-of-fold vehicles.
+@dataclass(frozen=True)
+class Ground:
+    """What every setting is fitted and judged on.
 
-    Without a failure among them nothing can be chosen, and nothing is alarmed below certainty (1.0).
+    Attributes:
+        x: features, shape (vehicles, features).
+        y: labels, both classes present in the fit rows of every fold.
+        folds: (fit rows, judged rows), at least one, in time order.
+        weight: of each vehicle, shape (vehicles,), or None where all weigh the same.
+        seed: of everything random.
     """
-    if not y.any():
-        return 1.0
-    precision, recall, thresholds = precision_recall_curve(y, p)
-    hits = precision[:-1] * recall[:-1]
-    f1 = np.divide(2 * hits, precision[:-1] + recall[:-1], out=np.zeros_like(hits), where=hits > 0)
-    return float(thresholds[int(np.argmax(f1))])
+
+    x: pd.DataFrame
+    y: Labels
+    folds: Sequence[tuple[Rows, Rows]]
+    weight: Floats | None
+    seed: int
+
+    @property
+    def judged_rows(self) -> Rows:
+        """The out-of-fold vehicles, fold by fold."""
+        return np.concatenate([judge for _, judge in self.folds])
+
+    @property
+    def judged(self) -> Labels:
+        """Labels of the out-of-fold vehicles."""
+        return self.y[self.judged_rows]
+
+    @property
+    def block(self) -> Rows:
+        """Number of the fold that each out-of-fold vehicle is judged in."""
+        return np.concatenate([np.full(len(judge), fold) for fold, (_, judge) in enumerate(self.folds)])
 
 
-def _say(old: Any, y: Labels, new: Any, choice: Setting, seed: int) -> dict[int, Floats]:
-    """Return what the setting says of the newer part, by number of trees (0 for what has none)."""
-    tail = Pipeline(tail_steps(choice, seed)).fit(old, y)
-    if choice.growth is None:
-        return {0: tail.predict_proba(new)[:, 1]}
-    screened = tail[:-1].transform(new) if len(tail) > 1 else new
-    stages = enumerate(tail[-1].staged_predict_proba(screened), start=1)
-    return {rounds: p[:, 1].copy() for rounds, p in stages if rounds % _ROUNDS_STEP == 0}
+class Validation:
+    """Out-of-fold answers on one ground; each front is fitted once per fold and kept for the next setting."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self._varying = [set(varying(ground.x.iloc[fit])) for fit, _ in ground.folds]
+        self._prepared: dict[tuple[int, object, tuple[str, ...]], tuple[Any, Any]] = {}
+
+    def say(self, fold: int, family: Family, setting: Setting, balance: Balance) -> dict[int, Floats]:
+        """Fit on the older part of a fold and return what is said of its newer part, by the family's stages."""
+        ground = self.ground
+        fit, _ = ground.folds[fold]
+        old, new = self._prepare(fold, family, setting)
+        weight = None if ground.weight is None else ground.weight[fit]
+        tail = _fit_tail(family, setting, balance, old, ground.y[fit], weight, ground.seed)
+        screened = tail[:-1].transform(new) if len(tail) > 1 else new
+        return family.staged(tail[-1], screened)
+
+    def _prepare(self, fold: int, family: Family, setting: Setting) -> tuple[Any, Any]:
+        ground, (fit, judge) = self.ground, self.ground.folds[fold]
+        taken = family.columns([str(name) for name in ground.x.columns])
+        columns = taken if family.whole else [name for name in taken if name in self._varying[fold]]
+        front = setting.values["front"]
+        key = (fold, front, tuple(columns))
+        if key not in self._prepared:
+            prepare = Pipeline(front_steps(front, len(columns), len(fit), ground.seed))
+            old = prepare.fit_transform(ground.x[columns].iloc[fit], ground.y[fit])
+            self._prepared[key] = (old, prepare.transform(ground.x[columns].iloc[judge]))
+        return self._prepared[key]
 
 
-def _best_rounds(y: Labels, choice: Setting, said: dict[int, list[Floats]]) -> tuple[Setting, Floats]:
-    """Return the setting with the number of trees of least log loss, and what it says."""
-    pooled = {rounds: np.concatenate(parts) for rounds, parts in said.items()}
-    rounds = min(pooled, key=lambda key: (float(log_losses(y, pooled[key]).mean()), key))
-    growth = None if choice.growth is None else replace(choice.growth, rounds=rounds)
-    return replace(choice, growth=growth), pooled[rounds]
+def fit_whole(x: Any, ground: Ground, family: Family, setting: Setting, balance: Balance) -> Pipeline:
+    """Fit a setting on every vehicle of the ground and return the fitted pipeline.
+
+    Args:
+        x: the family's columns of the ground, as a frame, or as an array where the model gets one later.
+        ground: labels, weights and seed.
+        family, setting, balance: what is fitted.
+    """
+    front: Steps = front_steps(setting.values["front"], x.shape[1], len(x), ground.seed)
+    prepared = Pipeline(front).fit_transform(x, ground.y)
+    tail = _fit_tail(family, setting, balance, prepared, ground.y, ground.weight, ground.seed)
+    return Pipeline([*front, *tail.steps])
 
 
-def _tried(y: Labels, setting: Setting, p: Floats, seconds: float) -> Tried:
-    figures = measure(y, p, threshold=1.0)
-    return Tried(
-        family=setting.family,
-        setting=asdict(setting),
-        log_loss=float(log_losses(y, p).mean()),
-        roc_auc=figures["roc_auc"],
-        average_precision=figures["average_precision"],
-        seconds=seconds,
-    )
+def _fit_tail(
+    family: Family, setting: Setting, balance: Balance, x: Any, y: Labels, weight: Floats | None, seed: int
+) -> Pipeline:
+    """Fit what comes behind the front. Resampling happens between screen and classifier and leaves no step."""
+    steps = screen_steps(setting.values["keep"])
+    if family.scaled:
+        steps.append(("scale", StandardScaler()))
+    if steps:
+        x = Pipeline(steps).fit_transform(x, y)
+    x, y, weight = rebalanced(balance, x, y, weight, seed)
+    classifier = family.classifier(setting.values, len(y), seed)
+    # Families that know no weights may compete as long as nobody asks for weights.
+    weighted = {} if weight is None else {"sample_weight": weight}
+    return Pipeline([*steps, ("classify", classifier.fit(x, y, **weighted))])

@@ -1,44 +1,50 @@
 """The model card: what a person must know before relying on a version, as Markdown.
 
-What belongs here: the text. What does not: the figures' origin (training, comparison).
+What belongs here: the text, made of what the registry keeps. What does not: where that comes from (training,
+comparison), and the tables of figures (model_card_figures).
+
+Sections after Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 """
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from failure_platform.domain.comparison import Comparison
+from failure_platform.domain.decision_log import DecisionLine, state
 from failure_platform.domain.feature_names import FAMILIES
+from failure_platform.domain.model_card_figures import figures, markdown_table, number
+from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
 from failure_platform.domain.targets import Target
-from failure_platform.domain.training import TrainedModel
+
+# Said in other sections, or of no use to a reader.
+_SHOWN_ELSEWHERE = {"trained_from", "trained_until", "vehicles", "failures", "tried", "given_up", "notes", "seconds"}
 
 
 def model_card(
-    version: str,
+    version: ModelVersion,
     target: Target,
-    model: TrainedModel,
-    data_version: str,
-    comparison: Comparison | None,
-    libraries: Mapping[str, str],
+    compared: ComparisonRecord | None = None,
+    history: Sequence[DecisionLine] = (),
 ) -> str:
     """Return the card.
 
     Args:
-        version: the model version's name.
+        version: the version, as the registry keeps it.
         target: what it predicts.
-        model: the trained model.
-        data_version: name of the vehicles it was trained on.
-        comparison: its comparison, when there is one already.
-        libraries: library versions it was made with.
+        compared: its newest comparison, when there is one; without it the card holds no figures.
+        history: the target's decision log, oldest line first.
     """
     parts = [
-        f"# Model {version}",
+        f"# Model {version.version}",
         _purpose(target),
-        _data(model, data_version),
-        _features(model),
-        _choice(model),
-        _figures(comparison),
-        _limits(target),
-        _reproduction(data_version, libraries),
+        _data(version),
+        _features(version),
+        _choice(version),
+        figures(compared),
+        _decisions(version, history),
+        _limits(target, version, compared),
+        _reproduction(version),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -47,101 +53,115 @@ def _purpose(target: Target) -> str:
     groups = (
         "any failure group" if target.failure_groups is None else f"failure groups {', '.join(target.failure_groups)}"
     )
+    halle = f"HALLE {', '.join(target.halle)}" if target.halle else "any HALLE"
     return (
         f"## What it is for\n\n{target.description}\n\n"
         f"Target `{target.name}`: asked when a vehicle first reaches status {target.prediction_point}; a failure is a "
-        f"falha of HALLE {', '.join(target.halle)} ({groups}) within {_days(target)} after it. It gives a probability "
-        "per vehicle, to choose which vehicles to look at first. It does not release a vehicle from its test."
+        f"falha of {halle} ({groups}) within {target.horizon.total_seconds() / 86400:g} days after it. It gives a "
+        "probability per vehicle, to choose which vehicles to look at first. It does not release a vehicle from its "
+        "test."
     )
 
 
-def _data(model: TrainedModel, data_version: str) -> str:
-    facts = model.facts
+def _data(version: ModelVersion) -> str:
     return (
         "## Data\n\n"
-        f"* Data version {data_version}\n"
-        f"* Prediction points from {facts.trained_from:%Y-%m-%d %H:%M} to {facts.trained_until:%Y-%m-%d %H:%M}\n"
-        f"* {facts.vehicles} vehicles with a known outcome, {facts.failures} of them failed "
-        f"({100 * model.base_rate:.2f} %)"
+        f"* Data version {version.data_version}\n"
+        f"* Prediction points from {version.trained_from:%Y-%m-%d %H:%M} to {version.trained_until:%Y-%m-%d %H:%M}\n"
+        f"* {version.vehicles} vehicles with a known outcome, {version.failures} of them failed "
+        f"({100 * version.base_rate:.2f} %)\n"
+        "* Every feature is of rows older than the vehicle's prediction point; the newest vehicles were kept apart for "
+        "the comparison"
     )
 
 
-def _features(model: TrainedModel) -> str:
-    counted = Counter(name.split(":")[0] for name in model.features)
-    lines = [
-        f"| {prefix} | {counted[prefix]} | {family.source} |" for prefix, family in FAMILIES.items() if counted[prefix]
-    ]
-    table = "\n".join(["| family | features | rows of |", "|---|---:|---|", *lines])
-    return f"## Features\n\n{len(model.features)}, all from rows older than the prediction point:\n\n{table}"
+def _features(version: ModelVersion) -> str:
+    counted = Counter(name.split(":")[0] for name in version.features)
+    rows = [(prefix, counted[prefix], of.source) for prefix, of in FAMILIES.items() if counted[prefix]]
+    table = markdown_table(("family", "features", "rows of"), rows)
+    return f"## Features\n\n{len(version.features)}, of these families:\n\n{table}"
 
 
-def _choice(model: TrainedModel) -> str:
-    facts = model.facts
-    best = {
-        family: min((one for one in facts.tried if one.family == family), key=lambda one: one.log_loss)
-        for family in dict.fromkeys(one.family for one in facts.tried)
-    }
-    lines = [
-        f"| {family} | {one.log_loss:.4f} | {_text(one.roc_auc)} | {_text(one.average_precision)} |"
-        for family, one in best.items()
+def _choice(version: ModelVersion) -> str:
+    facts = version.facts
+    parts = [
+        f"## Family and setting\n\n{version.family}. A vehicle is alarmed from a probability of "
+        f"{version.threshold:.3f}, chosen on vehicles of the training side that the scoring model had not seen."
     ]
-    table = "\n".join(
-        [
-            "| family, best setting | log loss | ROC AUC | average precision |",
-            "|---|---:|---:|---:|",
-            *lines,
-            f"| base rate | {facts.base_rate_log_loss:.4f} | 0.500 | |",
+    tried: Sequence[Mapping[str, Any]] = facts.get("tried", ())
+    if tried:
+        best = {
+            family: min((one for one in tried if one["family"] == family), key=lambda one: one["log_loss"])
+            for family in dict.fromkeys(one["family"] for one in tried)
+        }
+        rows = [
+            (family, f"{one['log_loss']:.4f}", number(one.get("roc_auc")), number(one.get("average_precision")))
+            for family, one in best.items()
         ]
-    )
-    growth = model.setting["growth"] or {}
-    parts = {**model.setting, "growth": None, **{f"tree {key}": value for key, value in growth.items()}}
-    chosen = ", ".join(f"{key} {value}" for key, value in parts.items() if key != "family" and value)
-    return (
-        f"## Family\n\n{model.family}, chosen by log loss on {facts.out_of_fold_vehicles} newer vehicles of the "
-        f"training side, each scored by a model fitted on older ones:\n\n{table}\n\nSetting: {chosen}. A vehicle is "
-        f"alarmed from a probability of {model.threshold:.3f}, the best F1 on the same vehicles."
-    )
+        table = markdown_table(("family, best setting", "log loss", "ROC AUC", "average precision"), rows)
+        parts.append(
+            f"{len(tried)} settings were tried in time order inside the training side, each judged on "
+            f"{facts.get('out_of_fold_vehicles', 'its')} newer vehicles:\n\n{table}"
+        )
+    told = {key: _told(value) for key, value in facts.items() if key not in _SHOWN_ELSEWHERE}
+    parts.append("\n".join(f"* {key.replace('_', ' ')}: {text}" for key, text in told.items() if text))
+    return "\n\n".join(parts)
 
 
-def _figures(comparison: Comparison | None) -> str:
-    if comparison is None:
-        return "## Figures\n\nOn vehicles newer than the training: see the comparison of this version."
-    period = f"{comparison.period_from:%Y-%m-%d} to {comparison.period_to:%Y-%m-%d}" if comparison.vehicles else "none"
+def _told(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_told(part)}" for key, part in value.items() if part is not None)
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _decisions(version: ModelVersion, history: Sequence[DecisionLine]) -> str:
+    about = [line for line in history if version.version in (line.version, line.previous_version)]
+    if not about:
+        return "## Decisions\n\nNone yet."
     rows = [
-        f"| {row.metric} | {_text(row.new)} | {_text(row.new_low)} to {_text(row.new_high)} |"
-        for row in comparison.table
+        (f"{line.decided_at:%Y-%m-%d %H:%M}", line.decision, line.version, line.who, line.why, _outcome(line))
+        for line in about
     ]
-    table = "\n".join(["| figure | value | interval |", "|---|---:|---:|", *rows])
+    table = markdown_table(("when, UTC", "decision", "version", "who", "why", "verdict, gates"), rows)
+    return f"## Decisions\n\nIt is now: {state(version.version, history)}.\n\n{table}"
+
+
+def _outcome(line: DecisionLine) -> str:
+    return f"{line.evidence['outcome']}, {line.evidence['advice']}" if line.evidence else ""
+
+
+def _limits(target: Target, version: ModelVersion, compared: ComparisonRecord | None) -> str:
+    lines = [
+        *version.facts.get("notes", ()),
+        f"It says nothing about vehicles that never reach status {target.prediction_point}, and it knows a failure "
+        "only where a falhas upload covers the days after.",
+        "Failures recorded later than the horizon count as none.",
+        "It was fitted on one period. New tests, new equipment or another mix of models can make it wrong; only newer "
+        "vehicles with a known outcome show that.",
+        "A probability is not a cause: a feature it uses may only stand beside what makes vehicles fail.",
+    ]
+    if compared is not None:
+        thin = [one for one in compared.body.get("slices", ()) if not one["judged"]]
+        if thin:
+            lines.append(f"{len(thin)} of its slices hold too few failures: of these nothing is known.")
+        if compared.outcome != "better":
+            lines.append(f"Its verdict is {compared.outcome}: it was not shown to be better.")
+    return "## Limits\n\n" + "\n".join(f"* {line}" for line in lines)
+
+
+def _reproduction(version: ModelVersion) -> str:
+    recipe = json.dumps({**version.recipe, "seed": version.seed}, indent=2, ensure_ascii=False)
     return (
-        f"## Figures\n\nOn {comparison.vehicles} vehicles newer than the training ({period}), {comparison.failures} of "
-        f"them failed; {100 * comparison.level:.4g} % intervals.\n\n{table}\n\n"
-        f"Verdict: {comparison.verdict.outcome}. {comparison.verdict.reason}"
+        "## How to reproduce\n\n"
+        "```\n"
+        f"pip install -r models/{version.target}/{version.version}/requirements.txt\n"
+        "failure-platform replay --check    # the lake is what the archived originals say\n"
+        "failure-platform process           # describes the vehicles, trains, compares\n"
+        f"failure-platform models --target {version.target}\n"
+        "```\n\n"
+        f"The same vehicles (data version {version.data_version}), code {version.code_version}, libraries and recipe "
+        f"give version {version.version} again; another name says that one of them differs. The uploads must be those "
+        "of that day: on a copy of the home, withdraw what came later. The recipe follows from the settings:\n\n"
+        f"```json\n{recipe}\n```\n\n"
+        f"Made with {', '.join(f'{name} {number}' for name, number in sorted(version.libraries.items()))}."
     )
-
-
-def _limits(target: Target) -> str:
-    return (
-        "## Limits\n\n"
-        f"* It says nothing about vehicles that never reach status {target.prediction_point}, and it knows a failure "
-        "only where a falhas upload covers the days after.\n"
-        "* Failures recorded later than the horizon count as none.\n"
-        "* It was fitted on one period. New tests, new equipment or another mix of models can make it wrong; only "
-        "newer vehicles with a known outcome show that.\n"
-        "* A probability is not a cause: a feature it uses may only stand beside what makes vehicles fail."
-    )
-
-
-def _reproduction(data_version: str, libraries: Mapping[str, str]) -> str:
-    listed = ", ".join(f"{name} {number}" for name, number in sorted(libraries.items()))
-    return (
-        f"## How to reproduce\n\nTrain again on data version {data_version} with the recipe recorded with this "
-        f"version; the same rows and seed give the same model. Made with {listed}."
-    )
-
-
-def _days(target: Target) -> str:
-    return f"{target.horizon.total_seconds() / 86400:g} days"
-
-
-def _text(value: float | None) -> str:
-    return "not defined" if value is None else f"{value:.3f}"

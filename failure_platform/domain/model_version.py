@@ -70,6 +70,31 @@ class ModelToSave:
     sample: pd.DataFrame
     model_card: str
 
+    def row(self, created_at: datetime, files: Mapping[str, str]) -> "ModelVersion":
+        """Return the row of the version that this model becomes; `files` are the sha256 by name."""
+        origin = self.origin
+        return ModelVersion(
+            version=origin.version,
+            target=origin.target,
+            family=self.family,
+            created_at=created_at,
+            data_version=origin.data_version,
+            trained_from=self.trained_from,
+            trained_until=self.trained_until,
+            vehicles=self.vehicles,
+            failures=self.failures,
+            threshold=self.threshold,
+            base_rate=self.base_rate,
+            code_version=origin.code_version,
+            seed=origin.seed,
+            features=tuple(self.features),
+            recipe=origin.recipe,
+            metrics=self.metrics,
+            facts=self.facts,
+            libraries=origin.libraries,
+            files=files,
+        )
+
 
 @dataclass(frozen=True)
 class ModelVersion:

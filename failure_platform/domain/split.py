@@ -29,6 +29,7 @@ class Split:
         cut: prediction point of the first comparison vehicle; None when nothing is labelled.
         purged: older labelled vehicles whose horizon ends after the cut; on neither side.
         unlabelled: vehicles whose label is not known; on neither side.
+        learnt: older labelled vehicles that production knows already; incremental training leaves them out.
     """
 
     training: pd.DataFrame
@@ -36,10 +37,15 @@ class Split:
     cut: pd.Timestamp | None
     purged: int
     unlabelled: int
+    learnt: int = 0
 
 
 def time_split(
-    frame: pd.DataFrame, horizon: timedelta, holdout_share: float = 0.25, newer_than: datetime | None = None
+    frame: pd.DataFrame,
+    horizon: timedelta,
+    holdout_share: float = 0.25,
+    newer_than: datetime | None = None,
+    since: datetime | None = None,
 ) -> Split:
     """Split a wide frame of vehicles.
 
@@ -50,6 +56,8 @@ def time_split(
             the same time stay on one side.
         newer_than: `trained_until` of the production model. The comparison holds only vehicles asked about later:
             a model judged on vehicles it was trained on would look unbeatable.
+        since: `trained_until` of the model that incremental training goes on from. The training side holds only
+            vehicles asked about later; the comparison is the same as for a full training.
 
     Raises:
         ValueError: the share is not between 0 and 1.
@@ -67,9 +75,11 @@ def time_split(
         cut = max(cut, later.iloc[0]) if len(later) else asked.iloc[-1] + pd.Timedelta(1, "us")
     old = (asked + horizon <= cut).to_numpy()
     new = (asked >= cut).to_numpy()
-    training = known[old].sort_values("KNR", ignore_index=True)
     purged = len(known) - int(old.sum()) - int(new.sum())
-    return Split(training, known[new].reset_index(drop=True), cut, purged, unlabelled)
+    fresh = old if since is None else old & (asked > pd.Timestamp(since)).to_numpy()
+    training = known[fresh].sort_values("KNR", ignore_index=True)
+    learnt = int(old.sum()) - int(fresh.sum())
+    return Split(training, known[new].reset_index(drop=True), cut, purged, unlabelled, learnt)
 
 
 def time_folds(

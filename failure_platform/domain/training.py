@@ -1,14 +1,14 @@
 """Training: one family and one setting are chosen on the training side, fitted on all of it, and described.
 
-What belongs here: the recipe, what refuses a training side, the finished model and its facts, and scoring.
-What does not: the steps of a family (families), the choice among settings (inner_validation), the split from the
-comparison vehicles (split), files (registry).
+What belongs here: the order of the steps, the finished model, and scoring. What does not: the steps themselves: what
+is refused (trainable), which settings compete (search), calibration, thresholds, and the split from the comparison
+vehicles.
 """
 
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,66 +16,25 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
-from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from failure_platform.domain.families import FAMILIES, front_steps, settings, tail_steps
-from failure_platform.domain.feature_names import absent_value
-from failure_platform.domain.inner_validation import Tried, best_f1_threshold, validate, varying
-from failure_platform.domain.split import time_folds
-from failure_platform.domain.wide import feature_columns
+from failure_platform.domain.balancing import recency_weights
+from failure_platform.domain.calibration import Calibration, Corrected, calibrate
+from failure_platform.domain.incremental import Start, on_top, with_production
+from failure_platform.domain.inner_validation import Ground, Validation, fit_whole, varying
+from failure_platform.domain.kept_features import model_columns
+from failure_platform.domain.recipe import Recipe
+from failure_platform.domain.search import Found, Progress, search
+from failure_platform.domain.thresholds import NO_ALARM, threshold_for
+from failure_platform.domain.trainable import NotTrainableError, Side, trainable
+from failure_platform.domain.training_facts import TrainingFacts, facts_of
 
 Floats = NDArray[np.float64]
 # Boosting opens thousands of short parallel sections. Measured beside other busy processes on two cores: two threads
 # take between 0.6 and 8 times as long as one, since each section waits for the slower thread.
 _THREADS = 1
 
-
-class NotTrainableError(Exception):
-    """No model can be trained on these vehicles; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a training run is told. The same recipe on the same frame gives the same model.
-
-    Attributes:
-        families: families that compete.
-        seed: of everything random.
-        min_failures: fewer failures on the training side: no training.
-        folds: blocks of the inner validation.
-        holdout_share: share of labelled vehicles kept for the comparison (used by the split, recorded here).
-    """
-
-    families: tuple[str, ...] = FAMILIES
-    seed: int = 0
-    min_failures: int = 10
-    folds: int = 3
-    holdout_share: float = 0.25
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the recipe as JSON types."""
-        return {**asdict(self), "families": list(self.families)}
-
-
-@dataclass(frozen=True)
-class TrainingFacts:
-    """What is worth knowing about a training run; the times are the plant's own (naive)."""
-
-    vehicles: int
-    failures: int
-    trained_from: datetime
-    trained_until: datetime
-    out_of_fold_vehicles: int
-    base_rate_log_loss: float
-    tried: tuple[Tried, ...]
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the facts as JSON types."""
-        facts = asdict(self)
-        facts |= {key: facts[key].isoformat() for key in ("trained_from", "trained_until")}
-        return {**facts, "tried": [asdict(one) for one in self.tried]}
+__all__ = ["NotTrainableError", "Recipe", "TrainedModel", "TrainingFacts", "score", "train"]
 
 
 @dataclass(frozen=True)
@@ -84,12 +43,13 @@ class TrainedModel:
 
     Attributes:
         pipeline: fitted scikit-learn estimator; predict_proba takes a frame with the columns `features`, predict
-            applies the threshold. Preparation, screening and threshold are all inside.
+            applies the threshold. Preparation, screening, calibration and threshold are all inside.
         family: family of the chosen setting.
-        setting: the chosen setting, as JSON types.
+        setting: the chosen setting, as JSON types, flat.
         features: columns, in order.
         threshold: probability from which a vehicle is alarmed.
         base_rate: share of failures on the training side.
+        recipe: what gives this model again, on any machine.
         facts: see TrainingFacts.
     """
 
@@ -99,56 +59,57 @@ class TrainedModel:
     features: tuple[str, ...]
     threshold: float
     base_rate: float
+    recipe: Recipe
     facts: TrainingFacts
 
 
-def train(training: pd.DataFrame, horizon: timedelta, recipe: Recipe) -> TrainedModel:
+def train(
+    training: pd.DataFrame,
+    horizon: timedelta,
+    recipe: Recipe,
+    start: Start | None = None,
+    say: Callable[[Progress], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> TrainedModel:
     """Train on the training side of a split.
 
     Args:
         training: wide frame, labels known, ordered by KNR.
         horizon: the target's; the gap between the folds of the inner validation.
         recipe: see Recipe.
+        start: production, for incremental training: `training` then holds newer vehicles only.
+        say: told after every setting that was tried.
+        clock: seconds, rising.
 
     Raises:
-        NotTrainableError: too few failures, one class only, or nothing to learn from.
+        NotTrainableError: nothing can be learnt from these vehicles.
+        RecipeRefusedError: the recipe names what is unknown, not installed, or excludes one another.
     """
-    started = time.perf_counter()
-    features, y = _trainable(training, recipe)
-    x = training[features]
-    asked = training["predicted_at"].to_numpy()
-    folds = [fold for fold in time_folds(asked, y == 1, horizon, recipe.folds) if varying(x.iloc[fold[0]])]
-    if not folds:
-        raise NotTrainableError(
-            f"the {int(y.sum())} failures on the training side lie within one horizon ({horizon}) of each other, so no "
-            "older part can be fitted and judged on a newer one. Wait for falhas uploads of a longer period."
-        )
+    started = clock()
+    side = trainable(training, horizon, recipe, start)
+    x = side.x if start is None else with_production(start, side.x)
+    weight = None if recipe.half_life is None else recency_weights(side.asked, recipe.half_life)
+    ground = Ground(x, side.y, side.folds, weight, recipe.seed)
     with threadpool_limits(_THREADS):
-        outcome = validate(x, y, folds, settings(recipe.families, len(features)), recipe.seed)
-        chosen = outcome.chosen
-        pipeline = Pipeline([*front_steps(chosen.front, len(y), recipe.seed), *tail_steps(chosen, recipe.seed)]).fit(
-            x, y
-        )
-    threshold = best_f1_threshold(outcome.y, outcome.p)
-    model = FixedThresholdClassifier(FrozenEstimator(pipeline), threshold=threshold, response_method="predict_proba")
-    facts = TrainingFacts(
-        vehicles=len(y),
-        failures=int(y.sum()),
-        trained_from=pd.Timestamp(asked.min()).to_pydatetime(),
-        trained_until=pd.Timestamp(asked.max()).to_pydatetime(),
-        out_of_fold_vehicles=len(outcome.y),
-        base_rate_log_loss=outcome.base_rate_log_loss,
-        tried=outcome.tried,
-        seconds=time.perf_counter() - started,
-    )
+        found = search(Validation(ground), side.families, recipe.balance, recipe.budget, say, clock)
+        calibration, threshold = _decide(found, ground, side, recipe)
+        fitting = clock()
+        features, model = _fit(found, calibration, ground, start)
+    pipeline = FixedThresholdClassifier(FrozenEstimator(model), threshold=threshold, response_method="predict_proba")
+    pipeline.fit(side.x[features], side.y)
+    ended = clock()
+    durations = {"search": found.seconds, "fit": ended - fitting, "all": ended - started}
+    if found.ended == "time":
+        recipe = replace(recipe, trials_done=found.trials)
     return TrainedModel(
-        pipeline=model.fit(x, y),
-        family=chosen.family,
-        setting=asdict(chosen),
+        pipeline=pipeline,
+        family=found.best.family.name,
+        setting=found.best.tried.setting,
         features=tuple(features),
         threshold=threshold,
-        base_rate=float(y.mean()),
-        facts=facts,
+        base_rate=float(side.y.mean()),
+        recipe=recipe,
+        facts=facts_of(side, ground, found, calibration, recipe, durations),
     )
 
 
@@ -159,31 +120,30 @@ def score(pipeline: Any, features: Sequence[str], frame: pd.DataFrame) -> Floats
     """
     if frame.empty:
         return np.empty(0)
-    x = frame.reindex(columns=list(features)).astype(np.float32)
-    lacking = [name for name in features if name not in frame.columns]
-    x[lacking] = np.array([absent_value(name) for name in lacking], dtype=np.float32)
-    return np.asarray(pipeline.predict_proba(x)[:, 1], dtype=np.float64)
+    return np.asarray(pipeline.predict_proba(model_columns(features, frame))[:, 1], dtype=np.float64)
 
 
-def _trainable(training: pd.DataFrame, recipe: Recipe) -> tuple[list[str], NDArray[np.int8]]:
-    """Return the features that vary and the labels, or say why there is nothing to train on."""
-    y = training["label"].to_numpy(dtype=np.int8)
-    failures = int(y.sum())
-    if failures < recipe.min_failures:
-        raise NotTrainableError(
-            f"{failures} failures among {len(y)} labelled vehicles on the training side; at least "
-            f"{recipe.min_failures} are needed. Upload falhas and status files of a longer period, or lower "
-            "min_failures_to_train."
-        )
-    if failures == len(y):
-        raise NotTrainableError(
-            f"all {len(y)} labelled vehicles on the training side failed, so there is nothing to tell them from. "
-            "Upload the status and resultados files of the vehicles that did not fail."
-        )
-    features = varying(training[feature_columns(training)])
-    if not features:
-        raise NotTrainableError(
-            "no feature differs between the vehicles of the training side. "
-            "Upload resultados files whose rows lie before the prediction points."
-        )
-    return features, y
+def _decide(found: Found, ground: Ground, side: Side, recipe: Recipe) -> tuple[Calibration, float]:
+    """Choose correction and threshold by what the best setting says of the out-of-fold vehicles."""
+    best = found.best
+    if not best.family.tells_apart:
+        return calibrate("none", best.p, ground.judged, ground.block), NO_ALARM
+    calibration = calibrate(recipe.calibration, best.p, ground.judged, ground.block)
+    said = calibration.apply(best.p)
+    return calibration, threshold_for(recipe.aim, ground.judged, said, side.asked[ground.judged_rows])
+
+
+def _fit(found: Found, calibration: Calibration, ground: Ground, start: Start | None) -> tuple[list[str], Any]:
+    """Fit the best setting on all vehicles and put it together with production and with the correction."""
+    best = found.best
+    columns = best.family.columns([str(name) for name in ground.x.columns])
+    if start is None:
+        features = columns
+        model: Any = fit_whole(ground.x[columns], ground, best.family, best.setting, best.balance)
+    else:
+        features = list(start.features)
+        columns = [name for name in columns if name in set(varying(ground.x))]
+        # Inside the stack, columns have places and no names.
+        top = fit_whole(ground.x[columns].to_numpy(), ground, best.family, best.setting, best.balance)
+        model = on_top(start, top, columns)
+    return features, model if calibration.corrector is None else Corrected(model, calibration.corrector)

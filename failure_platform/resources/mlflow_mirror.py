@@ -9,12 +9,12 @@ figures, tags, its folder as artefact `model`) and a model version; the log move
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from failure_platform.domain.decisions import DecisionLine, state
+from failure_platform.domain.decision_log import DecisionLine, state
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
 from failure_platform.resources.model_files import alone
 from failure_platform.resources.registry import Registry
@@ -106,9 +106,9 @@ def _run(client: "MlflowClient", experiment_id: str, row: ModelVersion, folder: 
         tags={_VERSION: row.version, "data_version": row.data_version, "family": row.family},
     )
     run_id = str(run.info.run_id)
-    for key, value in {**_facts(row), **row.recipe}.items():
+    for key, value in {**_facts(row), **dict(_flat(row.recipe)), **dict(_flat(row.facts, "training."))}.items():
         client.log_param(run_id, key, str(value)[:_LONGEST_PARAM])
-    for key, figure in row.metrics.items():
+    for key, figure in {**row.metrics, **_out_of_fold(row)}.items():
         if figure is not None:
             client.log_metric(run_id, f"training.{key}", figure)
     client.log_artifacts(run_id, str(folder), "model")
@@ -130,6 +130,22 @@ def _facts(row: ModelVersion) -> Mapping[str, object]:
         "code_version": row.code_version,
         **{f"library.{name}": version for name, version in row.libraries.items()},
     }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the values of nested mappings under names with dots; tables (lists of mappings) are no parameters."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif value is not None and not (isinstance(value, list) and any(isinstance(one, Mapping) for one in value)):
+            yield f"{prefix}{key}", value
+
+
+def _out_of_fold(row: ModelVersion) -> Mapping[str, float | None]:
+    """Return the figures of the chosen setting on the training side's later folds."""
+    tried = row.facts.get("tried")
+    best = min(tried, key=lambda one: one["log_loss"]) if tried else {}
+    return {key: best[key] for key in ("log_loss", "roc_auc", "average_precision") if key in best}
 
 
 def _figures(client: "MlflowClient", run_id: str, comparison: ComparisonRecord) -> None:
@@ -156,7 +172,7 @@ def _describe(
     if comparison is not None:
         lines.append(f"Verdict {comparison.outcome}: {comparison.reason}")
     lines += [
-        f"{line.decided_at:%Y-%m-%d %H:%M} UTC: {line.decision} by {line.who}: {line.why}"
+        f"{line.decided_at:%Y-%m-%d %H:%M} UTC: {line.decision} by {line.who}: {line.why}" + _gates(line)
         for line in log
         if line.version == row.version
     ]
@@ -166,6 +182,10 @@ def _describe(
     for tag, value in {"state": state(row.version, log), "verdict": comparison.outcome if comparison else ""}.items():
         if value and mirrored.tags.get(tag) != value:
             client.set_model_version_tag(mirrored.name, mirrored.version, tag, value)
+
+
+def _gates(line: DecisionLine) -> str:
+    return f" (the gates said: {line.evidence['advice']})" if line.evidence else ""
 
 
 def _aliases(

@@ -26,8 +26,11 @@ from failure_platform.resources import libraries, mlflow_layout
 from failure_platform.resources.mlflow_layout import EXAMPLE, EXPECTED, MODEL, RecordedSample
 
 # What the model families hold beyond skops' own list, tried with scikit-learn 1.9 and skops 0.16. Each is data or a
-# pure function of scikit-learn or numpy. Never filled from what a file asks for.
+# pure function of scikit-learn, numpy or this platform. Never filled from what a file asks for.
 ALLOWED_TYPES = (
+    "failure_platform.domain.calibration.Corrected",
+    "failure_platform.domain.incremental.OnTop",
+    "failure_platform.domain.sequence_model.SequenceClassifier",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",
@@ -35,6 +38,7 @@ ALLOWED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.model_selection._split.TimeSeriesSplit",
+    "sklearn.tree._tree.Tree",
 )
 TOLERANCE = 1e-9
 _DRAFT, _DISCARDED = ".draft-", ".discarded-"

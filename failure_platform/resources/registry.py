@@ -14,13 +14,15 @@ from typing import Any, Protocol
 
 import duckdb
 
-from failure_platform.domain.decisions import DecisionLine, DecisionRequest, Policy, production
+from failure_platform.domain.decision_log import DecisionLine, DecisionRequest, production
 from failure_platform.domain.decisions import decide as rule
 from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, ModelVersion
+from failure_platform.domain.policy import Gates, Policy
 from failure_platform.resources import fresh_process, model_files, registry_tables
 from failure_platform.resources.mlflow_layout import EXAMPLE, EXPECTED
 from failure_platform.resources.model_files import ModelRefusedError
 
+_DEFAULT_GATES = Gates()
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -55,7 +57,9 @@ class Registry:
         self._lake = lake
 
     def save(self, model: ModelToSave, now: datetime) -> ModelVersion:
-        """Keep a trained model and return its row. The same origin again changes nothing and gives the same row.
+        """Keep a trained model and return its row; it is the newest from now on.
+
+        The same origin again gives the same row and leaves its files alone, and is only noted as trained again.
 
         The folder stands complete on disk before the row is committed, so whoever sees the row finds the model. A
         process killed in between leaves no version, and the next save clears up after it. Where a recorded version's
@@ -74,11 +78,14 @@ class Registry:
             model_files.sweep(beside)
             known = self._find(version)
             if known is not None and self._whole(known):
+                with self._lake.write() as con:
+                    registry_tables.create(con)
+                    registry_tables.add_training(con, version, target, _utc(now))
                 return known
             draft, files = model_files.write_draft(model, beside)
             if known is not None:
                 _same_answers(known, files)
-            row = _row(model, _utc(now), files)
+            row = model.row(_utc(now), files)
             with self._lake.write() as con:
                 registry_tables.create(con)
                 registry_tables.add_version(con, row)
@@ -120,7 +127,7 @@ class Registry:
             return registry_tables.versions(con, target)
 
     def newest(self, target: str) -> ModelVersion | None:
-        """Return the version of a target that was saved last."""
+        """Return the version that the last training of a target gave, known before or not."""
         with self._lake.read() as con:
             return registry_tables.newest(con, target)
 
@@ -171,7 +178,9 @@ class Registry:
         with self._lake.read() as con:
             return registry_tables.decisions(con, target)
 
-    def decide(self, request: DecisionRequest, now: datetime, policy: Policy = Policy.manual) -> DecisionLine:
+    def decide(
+        self, request: DecisionRequest, now: datetime, policy: Policy = Policy.manual, gates: Gates = _DEFAULT_GATES
+    ) -> DecisionLine:
         """Take a decision and return its line in the log.
 
         A version that is to become production is first loaded in a fresh process. The log is read, the rule applied
@@ -182,12 +191,12 @@ class Registry:
             ModelRefusedError: the version does not work in a fresh process; the log is as it was.
         """
         with self._lake.read() as con:
-            line = _line(con, request, _utc(now), policy)
+            line = _line(con, request, _utc(now), policy, gates)
         if line.production_version is not None and line.production_version != line.previous_version:
             self.verify(line.production_version)
         with self._lake.write() as con:
             registry_tables.create(con)
-            line = _line(con, request, _utc(now), policy)
+            line = _line(con, request, _utc(now), policy, gates)
             registry_tables.add_decision(con, line)
         return line
 
@@ -206,7 +215,9 @@ class Registry:
         return True
 
 
-def _line(con: duckdb.DuckDBPyConnection, request: DecisionRequest, now: datetime, policy: Policy) -> DecisionLine:
+def _line(
+    con: duckdb.DuckDBPyConnection, request: DecisionRequest, now: datetime, policy: Policy, gates: Gates
+) -> DecisionLine:
     return rule(
         request,
         log=registry_tables.decisions(con, request.target),
@@ -214,6 +225,7 @@ def _line(con: duckdb.DuckDBPyConnection, request: DecisionRequest, now: datetim
         comparisons=registry_tables.comparisons(con, request.target),
         decided_at=now,
         policy=policy,
+        gates=gates,
     )
 
 
@@ -230,31 +242,6 @@ def _uses(earlier: list[ComparisonRecord], candidate: str, production: str | Non
     on_it = [c for c in earlier if c.holdout == holdout]
     again = [c.uses for c in on_it if (c.candidate, c.production) == (candidate, production)]
     return again[0] if again else len(on_it) + 1
-
-
-def _row(model: ModelToSave, now: datetime, files: dict[str, str]) -> ModelVersion:
-    origin = model.origin
-    return ModelVersion(
-        version=origin.version,
-        target=origin.target,
-        family=model.family,
-        created_at=now,
-        data_version=origin.data_version,
-        trained_from=model.trained_from,
-        trained_until=model.trained_until,
-        vehicles=model.vehicles,
-        failures=model.failures,
-        threshold=model.threshold,
-        base_rate=model.base_rate,
-        code_version=origin.code_version,
-        seed=origin.seed,
-        features=tuple(model.features),
-        recipe=origin.recipe,
-        metrics=model.metrics,
-        facts=model.facts,
-        libraries=origin.libraries,
-        files=files,
-    )
 
 
 def _utc(time: datetime) -> datetime:

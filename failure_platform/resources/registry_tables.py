@@ -1,18 +1,20 @@
 """The registry's tables in the lake, and how their rows become values.
 
-What belongs here: SQL of model_versions, comparisons and decisions. What does not: transactions and rules
-(resources.registry). Rows are only ever added; the one exception is the file hashes of a version that had to be written
-again.
+What belongs here: SQL of model_versions, trained_again, comparisons and decisions. What does not: transactions and
+rules (resources.registry). Rows are only ever added; the one exception is the file hashes of a version that had to be
+written again.
 """
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import duckdb
 
-from failure_platform.domain.decisions import Choice, DecisionLine, Policy
+from failure_platform.domain.decision_log import Choice, DecisionLine
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.policy import Policy
 
 _TABLES = {
     "model_versions": """
@@ -20,6 +22,7 @@ _TABLES = {
         trained_from TIMESTAMP, trained_until TIMESTAMP, vehicles BIGINT, failures BIGINT, threshold DOUBLE,
         base_rate DOUBLE, code_version VARCHAR, seed BIGINT, features JSON, recipe JSON, metrics JSON, facts JSON,
         libraries JSON, files JSON""",
+    "trained_again": "version VARCHAR, target VARCHAR, trained_at TIMESTAMP",
     "comparisons": """
         id VARCHAR, target VARCHAR, candidate VARCHAR, production VARCHAR, holdout VARCHAR, compared_at TIMESTAMP,
         vehicles BIGINT, failures BIGINT, outcome VARCHAR, reason VARCHAR, alpha DOUBLE, uses BIGINT, body JSON""",
@@ -47,8 +50,14 @@ def versions(con: duckdb.DuckDBPyConnection, target: str) -> list[ModelVersion]:
 
 
 def newest(con: duckdb.DuckDBPyConnection, target: str) -> ModelVersion | None:
-    """Return the version of a target that was saved last."""
-    return next(iter(_versions(con, "target = ? ORDER BY created_at DESC, version LIMIT 1", target)), None)
+    """Return the version that the last training of a target gave; it may have been known long before."""
+    saved = next(iter(_versions(con, "target = ? ORDER BY created_at DESC, version LIMIT 1", target)), None)
+    again = next(
+        iter(_rows(con, "trained_again", "target = ? ORDER BY trained_at DESC, version LIMIT 1", target)), None
+    )
+    if saved is None or again is None or again["trained_at"] < saved.created_at:
+        return saved
+    return version(con, again["version"])
 
 
 def targets(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -81,6 +90,11 @@ def add_version(con: duckdb.DuckDBPyConnection, row: ModelVersion) -> None:
     ).fetchone()
     if changed == (0,):
         _add(con, "model_versions", vars(row))
+
+
+def add_training(con: duckdb.DuckDBPyConnection, version: str, target: str, trained_at: datetime) -> None:
+    """Note that a training gave a version that was there already."""
+    _add(con, "trained_again", {"version": version, "target": target, "trained_at": trained_at})
 
 
 def add_comparison(con: duckdb.DuckDBPyConnection, record: ComparisonRecord) -> None:

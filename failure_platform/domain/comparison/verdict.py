@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from failure_platform.domain.metrics import LESS_IS_BETTER
+from failure_platform.domain.comparison.table import Row
 
 Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
 Reference = Literal["production", "base_rate"]
@@ -27,38 +27,16 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Row:
-    """One figure of a comparison; None where it is not defined.
-
-    Attributes:
-        metric: its name.
-        old: the reference's figure: the production model's, or the base rate's when there is none in production.
-        new: the candidate's figure.
-        difference: new minus old.
-        low, high: interval of the difference.
-        new_low, new_high: interval of the candidate's own figure.
-    """
-
-    metric: str
-    old: float | None
-    new: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    new_low: float | None
-    new_high: float | None
-
-
-@dataclass(frozen=True)
 class Evidence:
     """What the rules look at.
 
     Attributes:
         vehicles: number of comparison vehicles.
         failures: how many of them failed.
-        min_failures: fewer than these are not judged.
+        min_failures: fewer failures than these, or fewer good vehicles, are not judged.
         level: of all intervals, 0 to 1, already shared among `uses`.
         uses: candidates compared on these vehicles so far, this one included.
+        most_uses: how many may be before newer vehicles are asked for.
         reference: what the rows compare with.
         rows: by metric, against the reference.
         base_rate_loss: log loss of the candidate against the base rate.
@@ -69,15 +47,21 @@ class Evidence:
     min_failures: int
     level: float
     uses: int
+    most_uses: int
     reference: Reference
     rows: Mapping[str, Row]
     base_rate_loss: Row
+
+    @property
+    def rarer(self) -> int:
+        """How many failed or were good, whichever is fewer: as much as there is to learn from."""
+        return min(self.failures, self.vehicles - self.failures)
 
 
 def judge(evidence: Evidence) -> Verdict:
     """Return the verdict. The first rule that applies decides.
 
-    1. not_judged: fewer failures than `min_failures`, or no interval could be formed.
+    1. not_judged: fewer failures than `min_failures`, or as few good vehicles, or no interval could be formed.
     2. no_signal: the interval of the ROC AUC reaches down to 0.5 (ranking by chance), or the log loss is credibly worse
        than that of the base rate (probabilities that mislead). ROC AUC, because its value for a model that knows
        nothing is 0.5 exactly, whatever the failure rate.
@@ -85,7 +69,7 @@ def judge(evidence: Evidence) -> Verdict:
        holds it. Average precision, because it says how many of the alarmed vehicles fail.
     """
     auc, ranking = evidence.rows["roc_auc"], evidence.rows["average_precision"]
-    if evidence.failures < evidence.min_failures:
+    if evidence.rarer < evidence.min_failures:
         return Verdict("not_judged", _too_few(evidence, auc))
     if auc.new is None or auc.new_low is None or ranking.low is None or ranking.high is None:
         return Verdict("not_judged", f"{_counted(evidence)} One class only: nothing can be compared.")
@@ -127,8 +111,8 @@ def _too_few(evidence: Evidence, auc: Row) -> str:
         else "No interval can be formed."
     )
     return (
-        f"Cannot be judged: {evidence.failures} failures among {evidence.vehicles} comparison vehicles, at least "
-        f"{evidence.min_failures} are needed. {known}{_level(evidence)}"
+        f"Cannot be judged: {evidence.failures} failures among {evidence.vehicles} comparison vehicles; of failed and "
+        f"of good ones at least {evidence.min_failures} are needed. {known}{_level(evidence)}"
     )
 
 
@@ -137,8 +121,12 @@ def _counted(evidence: Evidence) -> str:
 
 
 def _level(evidence: Evidence) -> str:
-    shared = f", shared among {evidence.uses} comparisons on these vehicles" if evidence.uses > 1 else ""
-    return f" Intervals: {100 * evidence.level:.4g} %{shared}."
+    shared = ", shared among these comparisons" if evidence.uses > 1 else ""
+    used = f" Comparison {evidence.uses} of {evidence.most_uses} on these vehicles; intervals: "
+    spent = (
+        " The budget of comparisons is spent: wait for newer vehicles." if evidence.uses > evidence.most_uses else ""
+    )
+    return f"{used}{100 * evidence.level:.4g} %{shared}.{spent}"
 
 
 def _figure(value: float | None) -> str:
@@ -151,10 +139,3 @@ def _span(low: float | None, high: float | None) -> str:
 
 def _with_interval(value: float | None, low: float | None, high: float | None) -> str:
     return f"{_figure(value)} ({_span(low, high)})"
-
-
-def improved(row: Row) -> bool | None:
-    """Return whether the whole interval of the difference speaks for the candidate; None when it does not say."""
-    if row.low is None or row.high is None or row.low <= 0 <= row.high:
-        return None
-    return (row.high < 0) if row.metric in LESS_IS_BETTER else (row.low > 0)

@@ -1,7 +1,7 @@
 """The points of the comparison's plots.
 
-What belongs here: ROC, precision-recall and calibration points of one model, few enough to be stored with the
-comparison. What does not: drawing them (figures).
+What belongs here: ROC, precision-recall, calibration and threshold points of one model, few enough to be stored with
+the comparison. What does not: drawing them (figures).
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from failure_platform.domain.metrics import calibration_bins
+
 Points = tuple[tuple[float, float], ...]
 MOST_POINTS = 200
-CALIBRATION_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -22,30 +23,33 @@ class Curves:
     Attributes:
         roc: (share of the good vehicles alarmed, share of the failures alarmed), rising.
         precision_recall: (recall, precision), recall rising.
-        calibration: (mean probability said, share that failed) of groups of equally many vehicles.
-        calibration_vehicles: vehicles in each of these groups.
+        calibration: (mean probability said, share that failed) of the tenths of `metrics.calibration_bins`.
+        calibration_vehicles: vehicles in each of these tenths.
+        threshold_curve: (alarms per 1,000 vehicles, share of the failures missed), alarms rising.
     """
 
     roc: Points
     precision_recall: Points
     calibration: Points
     calibration_vehicles: tuple[int, ...]
+    threshold_curve: Points
 
 
 def curves_of(y: NDArray[np.int8], p: NDArray[np.float64]) -> Curves:
     """Return the points for labels and probabilities of shape (vehicles,)."""
     if len(np.unique(y)) < 2:
-        return Curves((), (), (), ())
+        return Curves((), (), (), (), ())
     false_alarms, found, _ = roc_curve(y, p)
     precision, recall, _ = precision_recall_curve(y, p, drop_intermediate=True)
-    order = np.argsort(p, kind="stable")
-    groups = [group for group in np.array_split(order, CALIBRATION_BINS) if len(group)]
-    calibration = tuple((float(p[group].mean()), float(y[group].mean())) for group in groups)
+    bins = calibration_bins(p)
+    groups = [np.flatnonzero(bins == one) for one in np.unique(bins)]
+    share = float(y.mean())
     return Curves(
         roc=_thinned(false_alarms, found),
         precision_recall=_thinned(recall[::-1], precision[::-1]),
-        calibration=calibration,
+        calibration=tuple((float(p[group].mean()), float(y[group].mean())) for group in groups),
         calibration_vehicles=tuple(len(group) for group in groups),
+        threshold_curve=_thinned(1000 * (found * share + false_alarms * (1 - share)), 1 - found),
     )
 
 

@@ -1,0 +1,84 @@
+"""What two models would do: whom each alarms at its own threshold, and for which vehicles that changes.
+
+What belongs here: confusion matrices and the vehicles whose decision flips. What does not: figures with intervals
+(comparing), an equal alarm budget (mcnemar).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from failure_platform.domain.comparison.holdout import Labels, Scored
+
+# Enough to look vehicles up by hand; the counts tell how many there are.
+MOST_LISTED = 20
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Vehicles by alarm and outcome: alarmed and failed, alarmed and good, not alarmed and good, missed failures."""
+
+    tp: int
+    fp: int
+    tn: int
+    fn: int
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One vehicle whose decision flips, with both probabilities of failure and what became of it."""
+
+    KNR: str
+    old: float
+    new: float
+    failed: bool
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Vehicles whose decision flips when the candidate replaces the production model, each at its own threshold.
+
+    Attributes:
+        newly_alarmed, no_longer_alarmed: how many vehicles.
+        newly_alarmed_failed, no_longer_alarmed_failed: how many of them failed: found now, and lost.
+        newly_alarmed_listed, no_longer_alarmed_listed: those whose probability moved most, at most MOST_LISTED.
+    """
+
+    newly_alarmed: int
+    newly_alarmed_failed: int
+    newly_alarmed_listed: tuple[Flip, ...]
+    no_longer_alarmed: int
+    no_longer_alarmed_failed: int
+    no_longer_alarmed_listed: tuple[Flip, ...]
+
+
+def confusion(y: Labels, model: Scored) -> Confusion:
+    """Return the model's confusion matrix at its own threshold."""
+    alarmed, failed = model.p >= model.threshold, y == 1
+    return Confusion(
+        tp=int((alarmed & failed).sum()),
+        fp=int((alarmed & ~failed).sum()),
+        tn=int((~alarmed & ~failed).sum()),
+        fn=int((~alarmed & failed).sum()),
+    )
+
+
+def flips(knr: Sequence[str], y: Labels, old: Scored, new: Scored) -> Flips:
+    """Return the vehicles that one model alarms and the other does not."""
+    before, after = old.p >= old.threshold, new.p >= new.threshold
+
+    def listed(flipped: NDArray[np.bool_]) -> tuple[Flip, ...]:
+        places = sorted(np.flatnonzero(flipped).tolist(), key=lambda i: (-abs(new.p[i] - old.p[i]), knr[i]))
+        return tuple(Flip(knr[i], float(old.p[i]), float(new.p[i]), bool(y[i])) for i in places[:MOST_LISTED])
+
+    gained, dropped = after & ~before, before & ~after
+    return Flips(
+        newly_alarmed=int(gained.sum()),
+        newly_alarmed_failed=int(y[gained].sum()),
+        newly_alarmed_listed=listed(gained),
+        no_longer_alarmed=int(dropped.sum()),
+        no_longer_alarmed_failed=int(y[dropped].sum()),
+        no_longer_alarmed_listed=listed(dropped),
+    )

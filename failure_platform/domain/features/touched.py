@@ -1,0 +1,77 @@
+"""Which vehicles must be described again after uploads came in, and which rows that needs.
+
+What belongs here: the ways in which a row can reach a vehicle's description. What does not: describing them
+(description), keeping the result (resources).
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import ibis
+import ibis.expr.types as ir
+
+from failure_platform.domain.coverage import coverage, upload_periods
+from failure_platform.domain.feature_names import FIRST_SUB_VALUE, MEDIAN_DAYS
+from failure_platform.domain.features.cells import together
+from failure_platform.domain.features.medians import day_of
+from failure_platform.domain.labels import prediction_points
+from failure_platform.domain.lake_tables import LakeTables
+from failure_platform.domain.targets import Target
+
+
+def touched_vehicles(lake: LakeTables, target: Target, uploads: Sequence[str]) -> ir.Table:
+    """Return the vehicles whose description may differ from what it was before these uploads were merged.
+
+    Those are the vehicles of their rows (a row that one of them replaced had the same KNR); those that were measured
+    within MEDIAN_DAYS days after a day on which the uploads have rows of the same test, since their running median
+    moved; and those whose horizon meets the falhas uploads' periods, or is not over yet without them.
+
+    An upload that was withdrawn leaves no trace in the tables: describe all vehicles then.
+
+    Args:
+        lake: the tables with these uploads in them.
+        target: gives the prediction points and the horizon.
+        uploads: ledger keys of merged uploads, of any kind.
+
+    Returns:
+        KNR, once each; also of vehicles that have no prediction point (any more).
+    """
+    of_rows = (
+        table.filter(table.upload.isin(uploads)).select("KNR") for table in (lake.resultados, lake.falhas, lake.status)
+    )
+    touched = together([*of_rows, _measured_after(lake.resultados, uploads), _told_of(lake, target, uploads)])
+    return touched.filter(touched.KNR.notnull()).distinct()
+
+
+def rows_needed(lake: LakeTables, touched: ir.Table) -> ir.Table:
+    """Return between which times `description.describe` needs resultados to describe these vehicles.
+
+    Returns:
+        one row: first, last (timestamps, both included; NULL when there are no rows). A caller that knows them can
+        narrow the table with literals, so that DuckDB never opens the row groups outside.
+    """
+    rows = lake.resultados.semi_join(touched, "KNR")
+    return rows.aggregate(first=rows.DATA.min().truncate("D") - ibis.interval(days=MEDIAN_DAYS), last=rows.DATA.max())
+
+
+def _measured_after(resultados: ir.Table, uploads: Sequence[str]) -> ir.Table:
+    firsts = resultados.filter(resultados.VALUE_ID == FIRST_SUB_VALUE)
+    firsts = firsts.select("KNR", "ID", "NAME", "upload", day=day_of(firsts.DATA))
+    moved = firsts.filter(firsts.upload.isin(uploads)).select("ID", "NAME", "day").distinct()
+    later = moved.cross_join(ibis.range(1, MEDIAN_DAYS + 1).unnest().name("after").as_table())
+    later = later.select("ID", "NAME", day=(later.day + later.after).cast("int32")).distinct()
+    return firsts.semi_join(later, ["ID", "NAME", "day"]).select("KNR")
+
+
+def _told_of(lake: LakeTables, target: Target, uploads: Sequence[str]) -> ir.Table:
+    periods = upload_periods(lake)
+    new = periods.filter(periods.upload.isin(uploads))
+    old = coverage(replace(lake, uploads=lake.uploads.filter(~lake.uploads.upload.isin(uploads))), target)
+    told = new.aggregate(uploads=new.count()).cross_join(old.aggregate(until=old.covered_to.max()))
+    points = prediction_points(lake.status, target)
+    horizon = ibis.interval(seconds=int(target.horizon.total_seconds()))
+    asked = points.mutate(ends=points.predicted_at + horizon)
+    met = asked.join(new, [asked.predicted_at <= new.covered_to, asked.ends >= new.covered_from])
+    waiting = asked.cross_join(told.filter(told.uploads > 0))
+    waiting = waiting.filter(waiting.until.isnull() | (waiting.ends > waiting.until))
+    return together([met.select("KNR"), waiting.select("KNR")])

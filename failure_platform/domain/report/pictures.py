@@ -1,0 +1,147 @@
+"""The pictures of one comparison, each with what it shows, how to read it, and a text for those who cannot see it.
+
+What belongs here: which pictures there are, their order and their words. What does not: drawing (domain.figures).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.data_difference import DataDifference
+from failure_platform.domain.figures.alarms import confusions_png, thresholds_png
+from failure_platform.domain.figures.calibration import calibration_png
+from failure_platform.domain.figures.differences import differences_png
+from failure_platform.domain.figures.importances import importances_png
+from failure_platform.domain.figures.numbers import figure_of
+from failure_platform.domain.figures.ranking import precision_recall_png, roc_png
+from failure_platform.domain.figures.shifts import shifts_png
+from failure_platform.domain.figures.slices import slices_png
+from failure_platform.domain.importance import Importance
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        name: short, also its file name.
+        reading: how to read it.
+        alt: what it shows, with the numbers that matter.
+        png: the bytes.
+    """
+
+    name: str
+    reading: str
+    alt: str
+    png: bytes
+
+
+def pictures(
+    comparison: Comparison, importances: Mapping[str, Sequence[Importance]], difference: DataDifference | None
+) -> tuple[Picture, ...]:
+    """Return every picture that this comparison allows, in the order in which they are read."""
+    found = list(_of_figures(comparison)) if comparison.failures else []
+    if any(one.judged for one in comparison.slices):
+        worst = comparison.worst_slice
+        found.append(
+            Picture(
+                "slices",
+                "The same difference for parts of the vehicles. With many parts some lie left of zero by chance; the "
+                "intervals are widened for that, and only a square is credibly worse.",
+                "Differences in slices with intervals; the table of slices has the numbers."
+                + (f" The worst is {worst.kind} {worst.value}." if worst else ""),
+                slices_png(comparison),
+            )
+        )
+    if any(importances.values()):
+        found.append(
+            Picture(
+                "importance",
+                "A long bar: without this feature the ranking gets worse. Features that tell the same thing share "
+                "their importance, and a feature may stand beside the cause without being it.",
+                f"Permutation importance. {_leaders(importances)}",
+                importances_png(importances),
+            )
+        )
+    if difference is not None and difference.shifts:
+        found.append(
+            Picture(
+                "training data difference",
+                "Features whose values in the added vehicles differ most from those that the production model was "
+                "trained on: new equipment, another mix, or a changed test.",
+                f"Distances of {len(difference.shifts)} features; the largest is {difference.shifts[0].feature} with "
+                f"{difference.shifts[0].distance:.2f}.",
+                shifts_png(difference),
+            )
+        )
+    return tuple(found)
+
+
+def _of_figures(comparison: Comparison) -> tuple[Picture, ...]:
+    return (
+        Picture(
+            "differences",
+            "One line per figure: the point is the difference, the line its interval. A line that crosses zero says "
+            "that chance alone could have made the difference.",
+            f"Forest plot of the differences of {len(comparison.table)} figures; the table of figures has the numbers.",
+            differences_png(comparison),
+        ),
+        Picture(
+            "ROC",
+            "The higher a curve, the more failures are found for the same share of good vehicles alarmed. The dotted "
+            "diagonal is guessing.",
+            f"ROC curves. {_both(comparison, 'roc_auc', 'ROC AUC')}",
+            roc_png(comparison),
+        ),
+        Picture(
+            "precision and recall",
+            "The higher a curve, the more of the alarms are right for the same share of failures found. The dotted "
+            "line is guessing.",
+            f"Precision-recall curves. {_both(comparison, 'average_precision', 'Average precision')}",
+            precision_recall_png(comparison),
+        ),
+        Picture(
+            "calibration",
+            "Points on the dotted line: of the vehicles told 10 %, one in ten failed. Below the line the model "
+            "promises too many failures, above it too few.",
+            f"Calibration curves. {_both(comparison, 'calibration_error', 'Calibration error')}",
+            calibration_png(comparison),
+        ),
+        Picture(
+            "alarms and misses",
+            "Every point is a threshold: to the right more vehicles are inspected, further down fewer failures are "
+            "missed. The large marks are the thresholds the models would be used with.",
+            "Share of failures missed against alarms per 1,000 vehicles. "
+            f"{_both(comparison, 'recall', 'Recall at the own threshold')}",
+            thresholds_png(comparison),
+        ),
+        Picture(
+            "confusion matrices",
+            "Shaded: right decisions. The third matrix is what would change: more in a shaded field is better.",
+            f"Confusion matrices. {_counts(comparison)}",
+            confusions_png(comparison),
+        ),
+    )
+
+
+def _both(comparison: Comparison, metric: str, name: str) -> str:
+    old = f", old {figure_of(comparison, 'production', metric)}" if comparison.production else ""
+    return f"{name}: new {figure_of(comparison, 'candidate', metric)}{old}."
+
+
+def _counts(comparison: Comparison) -> str:
+    words = {"candidate": "New", "production": "Old"}
+    return " ".join(
+        f"{words[name]}: {one.tp} failures alarmed, {one.fn} missed, {one.fp} false alarms, {one.tn} good vehicles "
+        "left alone."
+        for name, one in comparison.confusions.items()
+    )
+
+
+def _leaders(importances: Mapping[str, Sequence[Importance]]) -> str:
+    words = {"candidate": "new", "production": "old"}
+    return " ".join(
+        f"The {words[name]} model leans most on {', '.join(one.feature for one in found[:3])}."
+        for name, found in importances.items()
+        if found
+    )

@@ -1,0 +1,79 @@
+"""Promises about the decision threshold: each aim gets what a search over every threshold would give."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from failure_platform.domain.metrics import measure
+from failure_platform.domain.thresholds import NO_ALARM, Aim, threshold_for
+
+DAY0 = np.datetime64("2024-03-01T06:00", "us")
+vehicles = st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(0, 5)), min_size=3, max_size=60)
+
+
+def _arrays(rows: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    p, y, day = (np.array(column) for column in zip(*rows, strict=True))
+    return y.astype(np.int8), p / 10, DAY0 + day * np.timedelta64(1, "D")
+
+
+@settings(max_examples=150, deadline=None)
+@given(vehicles)
+def test_f1_is_the_best_that_any_threshold_reaches(rows: list[tuple[int, bool, int]]) -> None:
+    """Unless there is nothing to choose by: no failure, or one probability for all; then nothing is alarmed."""
+    y, p, asked = _arrays(rows)
+    chosen = threshold_for(Aim(), y, p, asked)
+    if not y.any() or len(set(p)) == 1:
+        assert chosen == NO_ALARM
+    else:
+        assert measure(y, p, chosen)["f1"] == max(measure(y, p, one)["f1"] for one in np.unique(p))
+
+
+@settings(max_examples=150, deadline=None)
+@given(vehicles, st.floats(0.05, 1.0))
+def test_recall_finds_the_share_with_the_fewest_alarms(rows: list[tuple[int, bool, int]], share: float) -> None:
+    """One step higher would find too few."""
+    y, p, asked = _arrays(rows)
+    chosen = threshold_for(Aim("recall", recall=share), y, p, asked)
+    if not y.any():
+        assert chosen == NO_ALARM
+        return
+    assert measure(y, p, chosen)["recall"] >= share - 1e-9
+    higher = p[p > chosen]
+    assert not len(higher) or measure(y, p, higher.min())["recall"] < share
+
+
+@settings(max_examples=150, deadline=None)
+@given(vehicles, st.floats(0.5, 50))
+def test_cost_is_the_least_of_all_thresholds_and_of_never_alarming(
+    rows: list[tuple[int, bool, int]], missed: float
+) -> None:
+    """A missed failure against a false alarm, summed over the vehicles."""
+    y, p, asked = _arrays(rows)
+
+    def cost(threshold: float) -> float:
+        alarmed = p >= threshold
+        return missed * float((y[~alarmed] == 1).sum()) + 2.0 * float((y[alarmed] == 0).sum())
+
+    chosen = threshold_for(Aim("cost", missed_failure_cost=missed, false_alarm_cost=2.0), y, p, asked)
+    assert cost(chosen) == pytest.approx(min(cost(one) for one in (*np.unique(p), NO_ALARM)))
+
+
+@settings(max_examples=150, deadline=None)
+@given(vehicles, st.integers(1, 12))
+def test_capacity_is_never_exceeded_on_average_and_used_as_far_as_ties_allow(
+    rows: list[tuple[int, bool, int]], per_day: int
+) -> None:
+    """Vehicles of one probability are alarmed together, so a tie at the edge leaves a place empty."""
+    y, p, asked = _arrays(rows)
+    room = per_day * len(set(asked.astype("datetime64[D]")))
+    alarmed = p >= threshold_for(Aim("capacity", alarms_per_day=per_day), y, p, asked)
+    assert alarmed.sum() <= room
+    left = p[~alarmed]
+    assert not len(left) or alarmed.sum() + (left == left.max()).sum() > room
+
+
+def test_an_aim_is_recorded_with_the_numbers_it_uses_and_no_others() -> None:
+    """A changed cost must not rename versions whose threshold was chosen by F1."""
+    assert Aim().as_dict() == {"kind": "f1"}
+    assert Aim("capacity", alarms_per_day=7).as_dict() == {"kind": "capacity", "alarms_per_day": 7}
