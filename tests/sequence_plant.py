@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import duckdb
 import ibis
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 from modelling_lake import DAY, HOUR, T0, SmallLake, covered
@@ -91,9 +92,14 @@ def cells_of(rows: pd.DataFrame, drawn: pd.DataFrame) -> pd.DataFrame:
 
 def described(lake: SmallLake, length: int) -> pd.DataFrame:
     """The wide frame of the road test with that many rows of each vehicle's sequence."""
-    tables = describe(lake.tables, ROAD_TEST, sequence_length=length)
-    run = lake.connection.execute
-    vehicles, features, cells = (
-        str(ibis.to_sql(one, dialect="duckdb")) for one in (tables.vehicles, tables.features, tables.cells)
-    )
-    return widen(run(vehicles).df(), run(features).df(), run(cells).to_arrow_reader())
+    backend = ibis.duckdb.from_connection(lake.connection)
+
+    def run(table: ir.Table) -> duckdb.DuckDBPyConnection:
+        return lake.connection.execute(str(ibis.to_sql(table, dialect="duckdb")))
+
+    def kept(name: str, table: ir.Table) -> ir.Table:
+        lake.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {ibis.to_sql(table, dialect='duckdb')}")
+        return backend.table(name)
+
+    tables = describe(lake.tables, ROAD_TEST, sequence_length=length, kept=kept)
+    return widen(run(tables.vehicles).df(), run(tables.features).df(), run(tables.cells).to_arrow_reader())

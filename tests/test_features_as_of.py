@@ -25,7 +25,7 @@ AS_OF_FACTS = ("last_row_at", "MODELO", "COR", "MOTOR", "upload")
 
 def _plant() -> Rows:
     """Four vehicles at their prediction points, two days on which others give every test a usual value, and others
-    with unusual ones on the days of the prediction points, after them."""
+    with unusual ones on the days of the prediction points, after them or at the very moment."""
     usual = [
         told(result(f"Z{number}", T0 + day * DAY + number * HOUR, float(number * day), name), "old")
         for day in (2, 6)
@@ -34,9 +34,10 @@ def _plant() -> Rows:
     ]
     unusual = [told(result(f"Z{number}", at + 3 * HOUR, 900.0), "old") for number, at in enumerate(POINTS.values())]
     own = [told(result(knr, at - 2 * HOUR, 5.0), "old") for knr, at in POINTS.items()]
+    too_late = [told(result(knr, at, 700.0), "old") for knr, at in POINTS.items()]
     return {
         "status": [told(event(knr, at), "old") for knr, at in POINTS.items()],
-        "resultados": [*usual, *unusual, *own],
+        "resultados": [*usual, *unusual, *own, *too_late],
         "falhas": [told({**defect("A", T0, "ZP7", "5"), "COR": "K2K2"}, "old")],
         "uploads": [{**covered(T0, T0 + 9 * DAY), "upload": "old", "name": "old.csv"}],
     }

@@ -94,10 +94,10 @@ def test_the_same_comparison_gives_the_same_bytes_and_another_one_others() -> No
 
 
 def test_what_cannot_be_drawn_is_left_out() -> None:
-    """Without a failure there is no curve; without production no difference in data."""
+    """Without a failure there is no curve; without production no slice can be worse and no data differ."""
     assert pictures(compared(number=0), {}, None) == ()
     names = [one.name for one in pictures(compared(production=None), {"candidate": ()}, None)]
-    assert names == [name for name in ALL if name not in ("importance", "training data difference")]
+    assert names == [name for name in ALL if name not in ("slices", "importance", "training data difference")]
 
 
 def test_old_and_new_can_be_told_apart_without_colour() -> None:

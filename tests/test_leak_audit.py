@@ -84,6 +84,7 @@ def test_real_data_raise_nothing(real_data: Callable[[str], Path], name: str) ->
     assert _audited(frame.assign(upload="one")).findings == ()
 
 
+@pytest.mark.fault(38)
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -107,6 +108,7 @@ def test_an_accepted_feature_is_no_finding_but_an_identifier_stays_one(leaky: pd
     assert {finding.kind for finding in left} == {Kind.identifier}
 
 
+@pytest.mark.fault(38)
 def test_a_row_that_is_not_older_than_the_prediction_point_is_caught(honest: pd.DataFrame) -> None:
     late = honest.copy()
     late.loc[7, "last_row_at"] = late.loc[7, "predicted_at"]

@@ -50,8 +50,8 @@ def version() -> ModelVersion:
     return replace(trained().row(NOW, {}), features=("rows:2", "value:2:041001:0", "value:2:041001:1"), facts=FACTS)
 
 
-def comparison(of: str) -> ComparisonRecord:
-    """A real comparison of a candidate that knows something with nothing in production."""
+def comparison(of: str, production: str | None = None) -> ComparisonRecord:
+    """A real comparison of a candidate that knows something, with a model that knows less or with nothing."""
     rng = np.random.default_rng(5)
     n = 1_500
     risk = rng.normal(size=n)
@@ -67,9 +67,10 @@ def comparison(of: str) -> ComparisonRecord:
             "failure_group": None,
         }
     )
-    found = compare(vehicles, Scored(1 / (1 + np.exp(3 - risk)), 0.1), None, 0.05, 1, Gate(repetitions=200))
+    old = Scored(1 / (1 + np.exp(3 - risk - rng.normal(size=n))), 0.1) if production else None
+    found = compare(vehicles, Scored(1 / (1 + np.exp(3 - risk)), 0.1), old, 0.05, 1, Gate(repetitions=200))
     return ComparisonRecord(
-        "road_test", of, None, found.holdout_id, NOW, found.vehicles, found.failures, found.verdict.outcome,
+        "road_test", of, production, found.holdout_id, NOW, found.vehicles, found.failures, found.verdict.outcome,
         found.verdict.reason, 0.05, 1, json.loads(json.dumps(found.as_dict())),
     )  # fmt: skip
 
@@ -108,10 +109,21 @@ def test_after_the_comparison_it_has_figures_with_intervals_slices_and_the_verdi
     assert f"| roc_auc | {auc['new']:.3f} | {auc['new_low']:.3f} to {auc['new_high']:.3f} | 0.500 |" in card
     assert f"Verdict: {record.outcome}. {record.reason}" in card
     assert "On 1500 vehicles newer than the training (2024-05-01 to 2024-06-22)" in card
+    assert "| MODELO | B/2 | " in card
+    assert "0 are judged against production" in card
+
+
+def test_against_production_it_has_the_slices_and_whether_each_is_worse() -> None:
+    row = version()
+    record = comparison(row.version, "c" * 12)
+    card = model_card(row, ROAD_TEST, record)
+    assert f"compared with production {'c' * 12} (old)" in card
     judged = [one for one in record.body["slices"] if one["judged"]]
     assert judged
     for one in judged:
-        assert f"| {one['kind']} | {one['value'].replace('|', '/')} | {one['vehicles']} | {one['failures']} |" in card
+        told = f"| {one['kind']} | {one['value'].replace('|', '/')} | {one['vehicles']} | {one['failures']} |"
+        (line,) = [line for line in card.splitlines() if line.startswith(told)]
+        assert f"{one['low']:+.3f} to {one['high']:+.3f} | {'worse' if one['worse'] else 'not worse'} |" in line
 
 
 def test_it_tells_every_decision_about_the_version_and_what_it_is_now() -> None:

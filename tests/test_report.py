@@ -24,7 +24,7 @@ from failure_platform.domain.metrics import METRICS
 from failure_platform.domain.policy import Policy
 from failure_platform.domain.report import page
 from failure_platform.domain.report.page import report_html
-from failure_platform.domain.report.tables import figures_table, slices_table
+from failure_platform.domain.report.tables import figures_table, slices_table, worst_slice
 from failure_platform.domain.report.words import OUTCOMES, number, signed, span
 from failure_platform.resources.report_files import report_file, write_report
 from failure_platform.settings import Settings
@@ -185,6 +185,22 @@ def test_little_data_gives_a_page_that_says_so(number_of_vehicles: int, producti
     assert set(rows["says"]) == {"not judged"}
     assert ("nothing is in production yet" in text) == (production is None)
     assert slices_table(told).empty
+
+
+def test_the_tables_of_the_asset_page_tell_the_same() -> None:
+    """One row per figure and per judged slice, the worst slice first; a cell can break, since the page is narrow."""
+    told = compared()
+    figures, slices = figures_table(told), slices_table(told)
+    by_metric = {row.metric: row for row in told.table}
+    assert dict(zip(figures["figure"], figures["new"], strict=True)) == {
+        words.label: number(by_metric[metric].new) for metric, words in METRIC_WORDS.items()
+    }
+    assert len(slices) == told.slices_judged > 3
+    lowest = min((one for one in told.slices if one.judged), key=lambda one: one.difference or 0)
+    assert slices["slice"][0] == f"{lowest.kind} {lowest.value}"
+    assert slices["failures"][0] == f"{lowest.failures} of\u00a0{lowest.vehicles}"
+    assert worst_slice(told).startswith(f"{lowest.kind} {lowest.value}: ")
+    assert all(" " in cell for table in (figures, slices) for cell in table["interval"])
 
 
 def test_no_word_of_the_page_depends_on_when_it_is_made() -> None:

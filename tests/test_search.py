@@ -59,16 +59,38 @@ def test_a_search_with_the_same_seed_finds_the_same(split: Split, kind: str) -> 
 
 
 @pytest.mark.parametrize("kind", ["random", "bayesian"])
-def test_a_search_is_never_worse_than_each_family_s_first_default(split: Split, kind: str) -> None:
-    """It starts there, so more trials can only improve what is chosen by."""
-    families_ = ("logistic_regression", "decision_tree")
-    recipe = Recipe(families=families_, search=kind, search_trials=12)  # type: ignore[arg-type]
-    found = train(split.training, HORIZON, recipe).facts
-    grid = train(split.training, HORIZON, Recipe(families=families_)).facts
-    first = [next(one for one in grid.tried if one.family == family) for family in families_]
-    assert [one.setting for one in found.tried[:2]] == [one.setting for one in first]
-    assert min(one.log_loss for one in found.tried) <= min(one.log_loss for one in first)
-    assert found.search == {**found.search, "trials": 12, "ended": "trials"}
+def test_a_search_starts_with_the_defaults_and_replaces_them_only_for_more_than_luck(split: Split, kind: str) -> None:
+    """Of many settings the luckiest looks best: a gain within one standard error is no reason to leave a default."""
+    named = ("logistic_regression", "decision_tree")
+    recipe = Recipe(families=named, search=kind, search_trials=30)  # type: ignore[arg-type]
+    model = train(split.training, HORIZON, recipe)
+    grid = train(split.training, HORIZON, Recipe(families=named))
+    defaults = {tuple(sorted(one.setting.items())) for one in grid.facts.tried}
+    tried = model.facts.tried
+    assert defaults <= {tuple(sorted(one.setting.items())) for one in tried}
+    least = min(tried, key=lambda one: one.log_loss)
+    assert least.log_loss <= grid.facts.chosen.log_loss
+    kept = model.setting == grid.setting
+    assert kept or model.setting == least.setting
+    assert any("default was kept" in note for note in model.facts.notes) == (kept and least.setting != grid.setting)
+
+
+def test_a_clear_gain_takes_the_place_of_the_default() -> None:
+    """Where the default is far off, as with a screen that keeps too few features, what was found is used."""
+    frame, _ = plant(2500, noise=0)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(len(frame), 2)).astype(np.float32)
+    frame["label"] = (((x[:, 0] > 0) ^ (x[:, 1] > 0)) & (rng.random(len(frame)) < 0.5)).astype("int8")
+    frame["label"] = frame["label"].astype("Int8")
+    frame = frame.assign(**{"value:2:9:0": x[:, 0], "value:2:9:1": x[:, 1]})
+    training = time_split(frame, HORIZON).training
+    names = ("logistic_regression",)
+    grid = train(training, HORIZON, Recipe(families=names))
+    # A product of two features is the whole cause: the default front of this family has none, its ranges do.
+    found = train(training, HORIZON, Recipe(families=names, search="random", search_trials=12))
+    assert grid.setting["front"] == "curves"
+    assert found.setting["front"] == "products"
+    assert found.facts.chosen.log_loss < grid.facts.chosen.log_loss - 0.02
 
 
 def test_bad_settings_are_given_up_before_all_folds_and_never_chosen(split: Split) -> None:

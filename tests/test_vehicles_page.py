@@ -35,7 +35,10 @@ class Home:
         """Materialise `vehicles` of the default target; return its metadata as text, and its checks."""
         config = QUIET | ({"ops": {"vehicles": {"config": asked}}} if asked else {})
         done = self.defs.resolve_implicit_global_asset_job_def().execute_in_process(
-            instance=self.instance, asset_selection=[dg.AssetKey("vehicles")], partition_key="road_test", run_config=config
+            instance=self.instance,
+            asset_selection=[dg.AssetKey("vehicles")],
+            partition_key="road_test",
+            run_config=config,
         )
         (materialized,) = done.asset_materializations_for_node("vehicles")
         checks = {check.check_name: check.passed for check in done.get_asset_check_evaluations()}

@@ -92,7 +92,9 @@ def calibrate(asked: Asked, p: Floats, y: Labels, block: NDArray[np.int64]) -> C
     """
     if asked == "auto":
         possible = [method for method in _FEWEST_FAILURES if _enough(method, y, block)]
-        losses: dict[str, float] = {method: held_out_log_loss(method, p, y, block) for method in possible}
+        losses: dict[str, float] = {
+            method: float(held_out_log_losses(method, p, y, block).mean()) for method in possible
+        }
         # Without any out-of-fold block to compare on, or on a tie, probabilities stay as they are.
         chosen = min(possible, key=losses.__getitem__)
     else:
@@ -105,20 +107,20 @@ def calibrate(asked: Asked, p: Floats, y: Labels, block: NDArray[np.int64]) -> C
     return Calibration(chosen, _fit(chosen, p, y), losses)
 
 
-def held_out_log_loss(method: Method, p: Floats, y: Labels, block: NDArray[np.int64]) -> float:
-    """Return the log loss when each block is corrected by what the other blocks taught."""
+def held_out_log_losses(method: Method, p: Floats, y: Labels, block: NDArray[np.int64]) -> Floats:
+    """Return the log loss of each vehicle when each block is corrected by what the other blocks taught."""
     if method == "none":
-        return float(log_losses(y, p).mean())
+        return log_losses(y, p)
     said = np.empty(len(p))
     for number in np.unique(block):
         here = block == number
         said[here] = _apply(_fit(method, p[~here], y[~here]), p[here])
-    return float(log_losses(y, said).mean())
+    return log_losses(y, said)
 
 
-def comparable_log_loss(p: Floats, y: Labels, block: NDArray[np.int64]) -> float:
-    """Return the log loss after the sigmoid, which makes reweighted answers comparable with others; else the plain."""
-    return held_out_log_loss("sigmoid" if _enough("sigmoid", y, block) else "none", p, y, block)
+def comparable_log_losses(p: Floats, y: Labels, block: NDArray[np.int64]) -> Floats:
+    """Return them after the sigmoid, if it can be fitted: it makes reweighted answers comparable with others."""
+    return held_out_log_losses("sigmoid" if _enough("sigmoid", y, block) else "none", p, y, block)
 
 
 def _enough(method: Method, y: Labels, block: NDArray[np.int64]) -> bool:

@@ -143,7 +143,7 @@ def _limits(target: Target, version: ModelVersion, compared: ComparisonRecord | 
     if compared is not None:
         thin = [one for one in compared.body.get("slices", ()) if not one["judged"]]
         if thin:
-            lines.append(f"{len(thin)} of its slices hold too few failures: of these nothing is known.")
+            lines.append(f"{len(thin)} of its slices were not judged: whether it is worse there is not known.")
         if compared.outcome != "better":
             lines.append(f"Its verdict is {compared.outcome}: it was not shown to be better.")
     return "## Limits\n\n" + "\n".join(f"* {line}" for line in lines)

@@ -9,6 +9,9 @@ from typing import Any
 
 from failure_platform.domain.model_version import ComparisonRecord
 
+# A slice with fewer failures is left out of the card: its figures are chance.
+_FEWEST_FAILURES = 10
+
 
 def figures(compared: ComparisonRecord | None) -> str:
     """Return the sections on figures and slices."""
@@ -31,19 +34,21 @@ def figures(compared: ComparisonRecord | None) -> str:
         for row in body["table"]
     ]
     table = markdown_table(("figure", "value", "interval", "old", "difference", "interval of it"), rows)
-    level = f"{100 * body['level']:.4g} % intervals (the level is shared among the {compared.uses} comparisons"
+    level = f"{100 * body['level']:.4g} % intervals, since this is comparison {compared.uses} on these vehicles"
     return (
         f"## Figures\n\nOn {compared.vehicles} vehicles newer than the training "
         f"({_day(body['period_from'])} to {_day(body['period_to'])}), {compared.failures} of them failed; compared "
-        f"with {other} (old); {level} made on these vehicles).\n\n{table}\n\n"
+        f"with {other} (old); {level}.\n\n{table}\n\n"
         f"Verdict: {compared.outcome}. {compared.reason}\n\n{_slices(body.get('slices', ()))}"
     )
 
 
 def _slices(slices: Sequence[Mapping[str, Any]]) -> str:
-    judged = [one for one in slices if one["judged"]]
-    if not judged:
-        return "## Slices\n\nNo model, engine, colour, month or failure group holds enough failures to be judged."
+    shown = [one for one in slices if one["judged"] or one["failures"] >= _FEWEST_FAILURES]
+    if not shown:
+        return (
+            f"## Slices\n\nNo model, engine, colour, month or failure group holds {_FEWEST_FAILURES} failures or more."
+        )
     rows = [
         (
             one["kind"],
@@ -54,12 +59,16 @@ def _slices(slices: Sequence[Mapping[str, Any]]) -> str:
             number(one["old"]),
             number(one["new"]),
             _span(one["low"], one["high"], "+"),
-            "worse" if one["worse"] else "",
+            "worse" if one["worse"] else "not worse" if one["judged"] else "not judged",
         )
-        for one in judged
+        for one in shown
     ]
-    head = ("slice", "value", "vehicles", "failures", "figure", "old", "new", "interval of the difference", "")
-    told = f"{len(judged)} of {len(slices)} hold enough failures; the intervals are corrected for as many."
+    head = ("slice", "value", "vehicles", "failures", "figure", "old", "new", "interval of the difference", "judgement")
+    judged = sum(one["judged"] for one in slices)
+    told = (
+        f"{len(shown)} of {len(slices)} hold {_FEWEST_FAILURES} failures or more. {judged} are judged against "
+        "production; their intervals are corrected for as many."
+    )
     return f"## Slices\n\n{told}\n\n{markdown_table(head, rows)}"
 
 

@@ -141,7 +141,13 @@ def _good(comparison: ComparisonRecord, gates: Gates) -> Iterator[GateResult]:
 
 def _slice(worst: Mapping[str, Any] | None) -> GateResult:
     if worst is None:
-        return GateResult("worst slice", None, None, True, "No slice holds enough failures to be judged.")
+        return GateResult(
+            "worst slice",
+            None,
+            None,
+            True,
+            "No slice is judged: each holds too few failures, or nothing is in production.",
+        )
     low, high = worst["low"], worst["high"]
     span = "no interval" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
     return GateResult(

@@ -4,13 +4,16 @@ What belongs here: whose turn it is, when to stop, and the best setting found. W
 tries next (trials), fitting (inner_validation), and what a family offers (families).
 
 The choice is by log loss over all out-of-fold vehicles: it is a proper score, so it rewards ranking and honest
-probabilities together, and unlike average precision it uses every vehicle, not only the few that failed.
+probabilities together, and unlike average precision it uses every vehicle, not only the few that failed. Of many
+settings the luckiest looks best, so one that a search found takes the place of the best default only where the
+difference is larger than its standard error (the rule of Breiman et al. 1984).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import optuna
 
 from failure_platform.domain.balancing import Balance
@@ -26,7 +29,7 @@ class Budget:
     """How long is searched.
 
     Attributes:
-        kind: grid tries the families' default settings and no others; random and bayesian start from the first of them.
+        kind: grid tries the families' default settings and no others; random and bayesian start with them.
         trials: most settings tried, over all families.
         seconds: no further setting is tried after this long. One is always tried.
         patience: stop when this many settings in a row were no better; None: never for this reason.
@@ -63,7 +66,7 @@ class Found:
     """What a search found.
 
     Attributes:
-        best: the setting of the least log loss.
+        best: the setting chosen.
         tried: every setting that went through all folds, in the order tried.
         given_up: those that did not.
         ended: why no further one was tried.
@@ -111,19 +114,28 @@ def search(
         outcomes.append(study.try_next(clock))
         if study.left:
             turns.append(study)
-        # The first setting of a study is never given up, so there is always a best one.
-        best = min((one for one in outcomes if not one.given_up), key=lambda one: one.tried.log_loss)
+        least = _least([one for one in outcomes if not one.given_up])
         elapsed = clock() - started
         if say is not None:
-            say(Progress(len(outcomes), outcomes[-1], best, elapsed, budget))
-        ended = _ended(budget, bool(turns), len(outcomes), len(outcomes) - 1 - outcomes.index(best), elapsed)
+            say(Progress(len(outcomes), outcomes[-1], least, elapsed, budget))
+        ended = _ended(budget, bool(turns), len(outcomes), len(outcomes) - 1 - outcomes.index(least), elapsed)
     return Found(
-        best=best,
+        best=_chosen(least, _least([one for one in outcomes if one.default])),
         tried=tuple(one.tried for one in outcomes if not one.given_up),
         given_up=tuple(one.tried for one in outcomes if one.given_up),
         ended=ended,
         seconds=elapsed,
     )
+
+
+def _least(outcomes: Sequence[Outcome]) -> Outcome:
+    # Default settings come first and are never given up, so there is always one.
+    return min(outcomes, key=lambda one: one.tried.log_loss)
+
+
+def _chosen(least: Outcome, default: Outcome) -> Outcome:
+    gain = default.losses - least.losses
+    return least if least.default or gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else default
 
 
 def _ended(budget: Budget, more: bool, trials: int, no_better: int, elapsed: float) -> Ended | None:

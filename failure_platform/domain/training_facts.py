@@ -62,6 +62,11 @@ class TrainingFacts:
     seconds: float
     notes: tuple[str, ...]
 
+    @property
+    def chosen(self) -> Tried:
+        """The record of the chosen setting."""
+        return next(one for one in self.tried if one.setting == self.setting)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the facts as JSON types."""
         facts = asdict(self)
@@ -108,6 +113,12 @@ def _notes(found: Found, calibration: Calibration, recipe: Recipe, said: dict[st
     if found.ended == "time":
         notes.append(
             f"The search stopped after {found.trials} settings, since {recipe.search_seconds:g} seconds had passed."
+        )
+    least = min(found.tried, key=lambda one: one.log_loss)
+    if least.log_loss < found.best.tried.log_loss:
+        notes.append(
+            f"The search found {least.family} with log loss {least.log_loss:.4f}; the default's "
+            f"{found.best.tried.log_loss:.4f} differs by no more than chance, so the default was kept."
         )
     if not found.best.family.tells_apart:
         notes.append("No family had less log loss than the base rate, so it says the base rate of every vehicle.")

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from failure_platform.domain.balancing import Balance
-from failure_platform.domain.calibration import comparable_log_loss
+from failure_platform.domain.calibration import comparable_log_losses
 from failure_platform.domain.families.family import Family, Setting, Value
 from failure_platform.domain.inner_validation import Validation
 from failure_platform.domain.metrics import log_losses, measure
@@ -25,8 +25,8 @@ from failure_platform.domain.metrics import log_losses, measure
 Floats = NDArray[np.float64]
 Kind = Literal["grid", "random", "bayesian"]
 _BALANCE = "balance"
-# Of each family, so many settings go through all folds before one is given up.
-_BEFORE_PRUNING = 4
+# Of each family, so many settings are drawn at random and go through all folds before one is expected or given up.
+_FIRST = 4
 _PRUNED, _COMPLETE = optuna.trial.TrialState.PRUNED, optuna.trial.TrialState.COMPLETE
 
 
@@ -48,9 +48,15 @@ class Tried:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A trial: its record, and what is needed to fit it again.
+    """A trial: its record, and what is needed to compare it and to fit it again.
 
-    `p` is what it says of the out-of-fold vehicles, shape (vehicles,); of all of them unless it was given up.
+    Attributes:
+        tried: its record.
+        family, setting, balance: what is fitted.
+        p: what it says of the out-of-fold vehicles, shape (vehicles,); of all of them unless it was given up.
+        losses: log loss of each, which the choice is by.
+        default: whether it is one of the family's default settings.
+        given_up: whether it was not tried on all folds.
     """
 
     tried: Tried
@@ -58,6 +64,8 @@ class Outcome:
     setting: Setting
     balance: Balance
     p: Floats
+    losses: Floats
+    default: bool
     given_up: bool
 
 
@@ -81,14 +89,17 @@ class Study:
             self.left = len(grid)
         else:
             self._space = {**ranges, _BALANCE: CategoricalDistribution(tuple(balances))}
-            # A search starts from the family's own first guess, so that it never ends below it.
-            grid, self.left = grid[: len(balances)], np.inf
-        sampler = optuna.samplers.TPESampler if kind == "bayesian" else optuna.samplers.RandomSampler
+            self.left = np.inf
+        sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=ground.seed)
+        if kind == "bayesian":
+            sampler = optuna.samplers.TPESampler(seed=ground.seed, n_startup_trials=_FIRST)
         prunes = kind != "grid" and not self._reweighted
         self._study = optuna.create_study(
-            sampler=sampler(seed=ground.seed),
-            pruner=optuna.pruners.MedianPruner(_BEFORE_PRUNING) if prunes else optuna.pruners.NopPruner(),
+            sampler=sampler,
+            pruner=optuna.pruners.MedianPruner(_FIRST) if prunes else optuna.pruners.NopPruner(),
         )
+        # Every search starts with the default settings, so that it never ends below them.
+        self._defaults = len(grid)
         for values in grid:
             self._study.enqueue_trial(values)
 
@@ -105,14 +116,15 @@ class Study:
         setting = Setting.of(self._family.name, values)
         folds = len(self._validation.ground.folds)
         said: dict[int, list[Floats]] = {}
-        given_up, done = False, 0
+        default, given_up, done = trial.number < self._defaults, False, 0
         while done < folds and not given_up:
             for stage, p in self._validation.say(done, self._family, setting, balance).items():
                 said.setdefault(stage, []).append(p)
-            loss, stage, p = self._best(said)
+            losses, stage, p = self._best(said)
+            loss = float(losses.mean())
             trial.report(loss, done)
             done += 1
-            given_up = done < folds and trial.should_prune()
+            given_up = not default and done < folds and trial.should_prune()
         # Of a trial that was given up, Optuna keeps what was reported.
         self._study.tell(trial, None if given_up else loss, state=_PRUNED if given_up else _COMPLETE)
         setting = Setting.of(self._family.name, self._family.at_stage(setting.values, stage))
@@ -126,15 +138,14 @@ class Study:
             folds=done,
             seconds=clock() - started,
         )
-        return Outcome(tried, self._family, setting, balance, p, given_up)
+        return Outcome(tried, self._family, setting, balance, p, losses, default, given_up)
 
-    def _best(self, said: dict[int, list[Floats]]) -> tuple[float, int, Floats]:
-        """Return log loss, stage and answers of the stage with the least log loss over the folds so far."""
+    def _best(self, said: dict[int, list[Floats]]) -> tuple[Floats, int, Floats]:
+        """Return losses, stage and answers of the stage with the least log loss over the folds so far."""
         ground = self._validation.ground
         pooled = {stage: np.concatenate(parts) for stage, parts in said.items()}
         y = ground.judged[: len(next(iter(pooled.values())))]
-        losses = {stage: float(log_losses(y, p).mean()) for stage, p in pooled.items()}
-        stage = min(losses, key=lambda one: (losses[one], one))
+        losses = {stage: log_losses(y, p) for stage, p in pooled.items()}
+        stage = min(losses, key=lambda one: (losses[one].mean(), one))
         p = pooled[stage]
-        loss = comparable_log_loss(p, y, ground.block[: len(y)]) if self._reweighted else losses[stage]
-        return loss, stage, p
+        return comparable_log_losses(p, y, ground.block[: len(y)]) if self._reweighted else losses[stage], stage, p

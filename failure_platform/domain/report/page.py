@@ -71,7 +71,11 @@ def report_html(report: Report) -> str:
             metric_words=METRIC_WORDS,
             outcome=words.OUTCOMES[report.comparison.verdict.outcome],
             pictures={picture.name: picture for picture in report.pictures},
-            slices=sorted(report.comparison.slices, key=lambda one: (not one.judged, one.difference or 0.0)),
+            # Differences of slices that are not judged mean nothing, so they are no order either.
+            slices=sorted(
+                report.comparison.slices,
+                key=lambda one: (0, one.difference or 0.0) if one.judged else (1, 0.0),
+            ),
             leaned_on=_leaned_on(report.importances),
             changed=_changed(report.candidate, report.production),
         )
