@@ -105,6 +105,17 @@ def test_labels_of_vehicles_that_no_upload_names_follow_the_coverage(plant):
     plant.require_the_same_as_built_whole()
 
 
+def test_labels_follow_a_coverage_that_shrinks_far_from_the_upload_that_does_it(plant):
+    """The one row that said that an export knows failure groups is corrected by a file of a single day."""
+    plant.take(upload("falhas", defect(0, -90, group="4"), defect(9, 140)))
+    assert plant.update(GROUP_4).frame["label"].notna().all()
+    plant.take(upload("falhas", defect(0, -90, group="5")))
+    done = plant.update(GROUP_4)
+    assert (done.whole, done.frame["label"].notna().sum()) == (None, 0)
+    kept = plant.table(GROUP_4)
+    assert kept.equals(plant.update(GROUP_4, whole="it is compared").frame)
+
+
 def test_each_target_has_its_own_table_and_its_own_basis(plant):
     assert plant.update(GROUP_4).whole == "there was no table yet"
     plant.take(upload("falhas", defect(2, 110, group="4")))
