@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the UI listens on. It has no login: keep it local.")
     port: int = Field(3000, ge=0, le=65535, description="Port of the UI; 0 takes a free one.")
     policy: Literal["manual", "automatic"] = Field(
-        "manual", description="Who decides: a person (manual), or the verdict (automatic: promotes on `better` only)."
+        "manual", description="A person decides (manual), or `better` that passes all gates is promoted (automatic)."
     )
     targets: dict[str, TargetSettings] = Field(
         default_factory=lambda: {ROAD_TEST.name: TargetSettings(description=ROAD_TEST.description)},

@@ -4,8 +4,8 @@
 tells its audit hooks about a path in the models folder: making a folder, opening a file, renaming, removing. Each save
 finds what the one before left. Writes a line for each: how it ended, and how many versions it had found.
 
-`race <home> <expected> <choice>:<version> <choice>:<version>`: takes two decisions at the same moment. Writes a line for
-each that was refused.
+`race <home> <expected> <choice>:<version> <choice>:<version>`: takes two decisions at the same moment. Writes a line
+for each that was refused.
 """
 
 import os

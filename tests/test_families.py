@@ -87,3 +87,18 @@ def test_optional_libraries_are_not_imported_until_they_are_named() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_a_setting_may_leave_the_distances_out() -> None:
+    """A measurement and its distance from the running median say the same twice; where nothing drifts, one is noise."""
+    frame, _ = plant(900, noise=2)
+    values = [name for name in frame if name.startswith("value:")]
+    noise = np.random.default_rng(0).normal(scale=1.5, size=(900, len(values))).astype(np.float32)
+    distances = (frame[values] + noise).set_axis([name.replace("value", "distance") for name in values], axis=1)
+    split = time_split(frame.join(distances), HORIZON)
+    model = train(split.training, HORIZON, Recipe(families=("histogram_gradient_boosting",)))
+    assert {one.setting["without"] for one in model.facts.tried} == {None, "distance"}
+    assert model.setting["without"] == "distance"
+    assert not [name for name in model.features if name.startswith("distance:")]
+    products = [one for one in model.facts.tried if one.setting["front"] == "products"]
+    assert [one.setting["without"] for one in products] == ["distance"]

@@ -2,34 +2,23 @@
 
 import dagster as dg
 import pytest
-from vehicle_plant import VEHICLES, defect, event, result, upload, usual
+from vehicle_plant import VEHICLES, VehiclePlant, defect, event, result, upload, usual
 
-from failure_platform.catalog import uploads_of
 from failure_platform.definitions import build
-from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class Home:
-    """One home whose jobs are run as the daemon would."""
+    """A home with uploads in its lake, and the asset."""
 
-    def __init__(self, settings, instance):
-        self.settings, self.instance = settings, instance
-        self.platform, self.defs = Platform(settings), build(settings)
-        self.count = 0
-
-    def take(self, *uploads):
-        for kind, content in uploads:
-            self.count += 1
-            name = f"{kind}_{self.count}.csv"
-            (self.platform.inbox.folder(kind) / name).write_text(content)
-            (seen,) = [seen for seen in self.platform.inbox.look(kind) if seen.name == name]
-            key = self.platform.inbox.receive(kind, seen).key
-            self.instance.add_dynamic_partitions(str(uploads_of(kind).name), [key])
-            job = self.defs.resolve_job_def(f"ingest_{kind}")
-            assert job.execute_in_process(instance=self.instance, partition_key=key, run_config=QUIET).success
+    def __init__(self, folder, instance, **settings):
+        settings = Settings(home=folder, settle_seconds=0, port=0, **settings)
+        settings.lake_file.parent.mkdir(parents=True, exist_ok=True)
+        self.plant = VehiclePlant(settings.lake_file.parent)
+        self.defs, self.instance = build(settings), instance
+        self.take = self.plant.take
 
     def page(self, **asked):
         """Materialise `vehicles` of the default target; return its metadata as text, and its checks."""
@@ -45,13 +34,9 @@ class Home:
         return {name: value.value for name, value in materialized.metadata.items()}, checks
 
 
-def in_home(folder, instance, **settings):
-    return Home(Settings(home=folder, settle_seconds=0, port=0, **settings), instance)
-
-
 @pytest.fixture
 def home(tmp_path, dagster_instance):
-    found = in_home(tmp_path, dagster_instance)
+    found = Home(tmp_path, dagster_instance)
     found.take(*usual())
     return found
 
@@ -90,23 +75,22 @@ def test_the_dictionary_has_a_line_per_family_and_the_lake_all_of_it(home):
     assert page["features"] > 300 > 20 > len(families) == len(set(families))
     assert all(line["for example"].startswith(f"{line['family']}:") and line["means"].endswith(".") for line in lines)
     assert sum(int(line["features"]) for line in lines) == page["features"]
-    with home.platform.lake.read() as connection:
-        [(features, sentences)] = connection.execute(
-            "SELECT count(DISTINCT feature), count(description) FROM feature_dictionary WHERE target = 'road_test'"
-        ).fetchall()
+    [(features, sentences)] = home.plant.rows(
+        "SELECT count(DISTINCT feature), count(description) FROM feature_dictionary WHERE target = 'road_test'"
+    )
     assert features == sentences == page["features"]
     assert "feature_dictionary" in page["whole feature dictionary"]
 
 
 def test_settings_reach_the_description(tmp_path, dagster_instance):
     """Declared days, and results one by one where the sequence family trains."""
-    plain = in_home(tmp_path, dagster_instance)
+    plain = Home(tmp_path, dagster_instance)
     plain.take(*usual())
     page, checks = plain.page()
     assert not checks["label_coverage"], "the usual falhas tell of too few days"
     assert "sequence" not in {record["family"] for record in map(dict, _records(page["feature dictionary"]))}
-    days = {"falhas_3.csv": {"first_day": "2024-01-01", "last_day": "2024-01-30"}}
-    told = in_home(tmp_path, dagster_instance, declared_periods=days, training={"families": ["prior", "sequence"]})
+    days = {"falhas.csv": {"first_day": "2024-01-01", "last_day": "2024-01-30"}}
+    told = Home(tmp_path, dagster_instance, declared_periods=days, training={"families": ["prior", "sequence"]})
     page, checks = told.page()
     assert checks["label_coverage"]
     assert "sequence" in {record["family"] for record in map(dict, _records(page["feature dictionary"]))}

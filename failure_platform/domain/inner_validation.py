@@ -94,7 +94,7 @@ class Validation:
 
     def _prepare(self, fold: int, family: Family, setting: Setting) -> tuple[Any, Any]:
         ground, (fit, judge) = self.ground, self.ground.folds[fold]
-        taken = family.columns([str(name) for name in ground.x.columns])
+        taken = family.chosen_columns(setting.values, [str(name) for name in ground.x.columns])
         columns = taken if family.whole else [name for name in taken if name in self._varying[fold]]
         front = setting.values["front"]
         key = (fold, front, tuple(columns))

@@ -136,7 +136,7 @@ def _decide(found: Found, ground: Ground, side: Side, recipe: Recipe) -> tuple[C
 def _fit(found: Found, calibration: Calibration, ground: Ground, start: Start | None) -> tuple[list[str], Any]:
     """Fit the best setting on all vehicles and put it together with production and with the correction."""
     best = found.best
-    columns = best.family.columns([str(name) for name in ground.x.columns])
+    columns = best.family.chosen_columns(best.setting.values, [str(name) for name in ground.x.columns])
     if start is None:
         features = columns
         model: Any = fit_whole(ground.x[columns], ground, best.family, best.setting, best.balance)

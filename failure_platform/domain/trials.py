@@ -19,6 +19,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from failure_platform.domain.balancing import Balance
 from failure_platform.domain.calibration import comparable_log_losses
 from failure_platform.domain.families.family import Family, Setting, Value
+from failure_platform.domain.families.fronts import DISTANCE
 from failure_platform.domain.inner_validation import Validation
 from failure_platform.domain.metrics import log_losses, measure
 
@@ -74,7 +75,7 @@ class Study:
 
     def __init__(self, family: Family, balance: Balance, validation: Validation, kind: Kind) -> None:
         ground = validation.ground
-        features = len(family.columns([str(name) for name in ground.x.columns]))
+        features = len(family.chosen_columns({"without": DISTANCE}, [str(name) for name in ground.x.columns]))
         balances: list[Value] = ["none"] if balance == "none" else ["none", balance]
         grid = [{**values, _BALANCE: one} for values in family.grid(features) for one in balances]
         ranges = family.space(features)

@@ -6,7 +6,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from sklearn.tree import DecisionTreeClassifier
 
 from failure_platform.domain.families.family import Family, Values
-from failure_platform.domain.families.fronts import few, keeps
+from failure_platform.domain.families.fronts import DISTANCE, few, keeps, without
 
 _WIDTHS = (30, 60)
 
@@ -21,7 +21,9 @@ class DecisionTree(Family):
         front = "as_measured" if few(features) else "curves"
         keep = keeps(features, _WIDTHS)[0]
         return [
-            {"front": front, "keep": keep, "depth": depth, "smallest_leaf": leaf} for depth, leaf in ((3, 50), (6, 20))
+            {"front": front, "keep": keep, "depth": depth, "smallest_leaf": leaf, "without": left_out}
+            for left_out in without(features)
+            for depth, leaf in ((3, 50), (6, 20))
         ]
 
     def space(self, features: int) -> dict[str, BaseDistribution]:
@@ -31,6 +33,7 @@ class DecisionTree(Family):
             "keep": CategoricalDistribution(tuple(keeps(features, _WIDTHS))),
             "depth": IntDistribution(2, 10),
             "smallest_leaf": IntDistribution(10, 200, log=True),
+            "without": CategoricalDistribution((DISTANCE, None)),
         }
 
     def classifier(self, values: Values, rows: int, seed: int) -> Any:  # noqa: ARG002

@@ -56,6 +56,9 @@ class Setting:
 class Family(ABC):
     """One model family. Every setting's values hold `front` and `keep` (see fronts) beside the family's own.
 
+    They may hold `without`, a feature family that the setting leaves out: the same measurement is there as it is and as
+    its distance from the running median, and where nothing drifts the second is noise.
+
     Attributes:
         name: as in the settings file.
         continues: whether incremental mode can use it: it then gets production's answer as one more column.
@@ -75,9 +78,18 @@ class Family(ABC):
         """Return those of the feature names that this family takes, in its order."""
         return [name for name in names if not name.startswith(SEQUENCE_PREFIX)]
 
+    def chosen_columns(self, values: Values, names: Sequence[str]) -> list[str]:
+        """Return those of the feature names that a setting of this family takes."""
+        left_out = values.get("without")
+        return [name for name in self.columns(names) if left_out is None or not name.startswith(f"{left_out}:")]
+
     @abstractmethod
     def grid(self, features: int) -> list[Values]:
-        """Return the default settings for that number of features, all with the same names; at least one."""
+        """Return the default settings, all with the same names; at least one.
+
+        Args:
+            features: number of columns, not counting distances: with two columns for each measurement, too.
+        """
 
     @abstractmethod
     def space(self, features: int) -> dict[str, BaseDistribution]:

@@ -15,6 +15,8 @@ from failure_platform.domain.families.family import Value
 
 Front = Literal["as_measured", "filled", "curves", "products"]
 Steps = list[tuple[str, Any]]
+# The feature family that says the same as the values, less their running median.
+DISTANCE = "distance"
 # Products of all pairs (power is torque times speed) are worth their columns only where there are few measurements.
 MOST_FEATURES_FOR_PRODUCTS = 20
 # No screen keeps more, so a front with more columns is cut to this many at once: the F score of a thousand columns is
@@ -25,6 +27,11 @@ MOST_KEPT = 60
 def few(features: int) -> bool:
     """Return whether products of all pairs are affordable."""
     return features <= MOST_FEATURES_FOR_PRODUCTS
+
+
+def without(features: int) -> tuple[Value, ...]:
+    """Return what the default settings leave out: of few features distances, or nothing; of many, screens choose."""
+    return (DISTANCE, None) if few(features) else (None,)
 
 
 def keeps(features: int, numbers: tuple[int, ...] = (8, 15, 30)) -> list[Value]:

@@ -7,7 +7,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from failure_platform.domain.families.family import Family, Floats, Value, Values
-from failure_platform.domain.families.fronts import few, keeps
+from failure_platform.domain.families.fronts import DISTANCE, few, keeps
 
 # Trees are counted in steps: log loss as a function of their number is flat, and every step costs a prediction.
 _STEP = 10
@@ -30,9 +30,12 @@ class HistogramGradientBoosting(Family):
     def grid(self, features: int) -> list[Values]:
         """Return the fronts, each with trees grown as suits that number of features."""
         if few(features):
-            return [{"front": front, "keep": None, **_FINE} for front in ("as_measured", "products")]
-        screened: list[Values] = [{"front": "curves", "keep": keep, **_COARSE} for keep in keeps(features, _WIDTHS)]
-        return [*screened, {"front": "as_measured", "keep": None, **_COARSE}]
+            # A product of distances from two medians means nothing, so products are of the values alone.
+            tried = (("as_measured", DISTANCE), ("as_measured", None), ("products", DISTANCE))
+            return [{"front": front, "keep": None, "without": left_out, **_FINE} for front, left_out in tried]
+        fronts: list[tuple[str, Value]] = [("curves", keep) for keep in keeps(features, _WIDTHS)]
+        fronts.append(("as_measured", None))
+        return [{"front": front, "keep": keep, "without": None, **_COARSE} for front, keep in fronts]
 
     def space(self, features: int) -> dict[str, BaseDistribution]:
         """Return the ranges of front, screen and growth."""
@@ -48,6 +51,7 @@ class HistogramGradientBoosting(Family):
             "smallest_leaf": IntDistribution(5, 200, log=True),
             "l2": FloatDistribution(0.1, 100.0, log=True),
             "bins": CategoricalDistribution((63, 255)),
+            "without": CategoricalDistribution((DISTANCE, None)),
             "share": FloatDistribution(0.1, 1.0),
         }
 

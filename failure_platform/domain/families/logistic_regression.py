@@ -6,7 +6,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn.linear_model import LogisticRegression as Logistic
 
 from failure_platform.domain.families.family import Family, Values
-from failure_platform.domain.families.fronts import few, keeps
+from failure_platform.domain.families.fronts import DISTANCE, few, keeps, without
 
 
 class LogisticRegression(Family):
@@ -18,7 +18,8 @@ class LogisticRegression(Family):
     def grid(self, features: int) -> list[Values]:
         """Return three widths of the screen, each with two strengths."""
         return [
-            {"front": "curves", "keep": keep, "strength": strength}
+            {"front": "curves", "keep": keep, "strength": strength, "without": left_out}
+            for left_out in without(features)
             for keep in keeps(features)
             for strength in (0.01, 0.1)
         ]
@@ -29,6 +30,7 @@ class LogisticRegression(Family):
             "front": CategoricalDistribution(("curves", "products") if few(features) else ("curves",)),
             "keep": CategoricalDistribution(tuple(keeps(features, (8, 15, 30, 60)))),
             "strength": FloatDistribution(1e-3, 10.0, log=True),
+            "without": CategoricalDistribution((DISTANCE, None)),
         }
 
     def classifier(self, values: Values, rows: int, seed: int) -> Any:  # noqa: ARG002

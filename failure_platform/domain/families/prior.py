@@ -20,7 +20,7 @@ class Prior(Family):
 
     def grid(self, features: int) -> list[Values]:  # noqa: ARG002
         """Return the one setting there is."""
-        return [{"front": "as_measured", "keep": None}]
+        return [{"front": "as_measured", "keep": None, "without": None}]
 
     def space(self, features: int) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return nothing: there is nothing to search."""

@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn.ensemble import RandomForestClassifier
 
 from failure_platform.domain.families.family import Family, Values
-from failure_platform.domain.families.fronts import few, keeps
+from failure_platform.domain.families.fronts import DISTANCE, few, keeps, without
 
 _TREES = 100
 _VEHICLES_PER_TREE = 5_000
@@ -24,8 +24,11 @@ class RandomForest(Family):
 
     def grid(self, features: int) -> list[Values]:
         """Return one setting: the forest hardly depends on it."""
-        front = "as_measured" if few(features) else "curves"
-        return [{"front": front, "keep": keeps(features, _WIDTHS)[0], "smallest_leaf": 5, "share": 0.3}]
+        front, keep = "as_measured" if few(features) else "curves", keeps(features, _WIDTHS)[0]
+        return [
+            {"front": front, "keep": keep, "smallest_leaf": 5, "share": 0.3, "without": left_out}
+            for left_out in without(features)[:1]
+        ]
 
     def space(self, features: int) -> dict[str, BaseDistribution]:
         """Return the ranges of front, screen, leaf and share."""
@@ -34,6 +37,7 @@ class RandomForest(Family):
             "keep": CategoricalDistribution(tuple(keeps(features, _WIDTHS))),
             "smallest_leaf": IntDistribution(2, 50, log=True),
             "share": FloatDistribution(0.1, 1.0),
+            "without": CategoricalDistribution((DISTANCE, None)),
         }
 
     def classifier(self, values: Values, rows: int, seed: int) -> Any:
