@@ -107,7 +107,7 @@ def bare_boosting(home: str) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 
-    from failure_platform.domain.wide import feature_columns
+    from failure_platform.domain.vehicles.wide import feature_columns
     from failure_platform.resources.platform import Platform
     from failure_platform.resources.target_tables import read_table, vehicles_table
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from failure_platform.domain.sequence_model import SequenceClassifier
-from failure_platform.domain.sequences import LENGTH
+from failure_platform.domain.sequence.cells import LENGTH
+from failure_platform.domain.sequence.model import SequenceClassifier
 
 MIB = 1024**2
 TESTS = 900

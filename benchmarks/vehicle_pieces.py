@@ -46,7 +46,7 @@ def update(home: str, reason: str | None = None) -> None:
     """Bring the table up to date, as the asset does."""
     from failure_platform.catalog import CODE_VERSION
     from failure_platform.domain.data_version import data_version
-    from failure_platform.domain.wide import feature_columns
+    from failure_platform.domain.vehicles.wide import feature_columns
     from failure_platform.resources.platform import Platform
     from failure_platform.resources.vehicle_tables import bring_up_to_date
 

@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from failure_platform.domain.policy import Gates
+from failure_platform.domain.deciding.policy import Gates
 from failure_platform.domain.targets import ROAD_TEST, Target
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")

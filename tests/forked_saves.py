@@ -18,9 +18,9 @@ from pathlib import Path
 
 from model_samples import NOW, registry_in, trained, wanted
 
-from failure_platform.domain.decision_log import Choice
-from failure_platform.domain.decisions import DecisionRefusedError
-from failure_platform.domain.model_version import ModelToSave
+from failure_platform.domain.deciding.decisions import DecisionRefusedError
+from failure_platform.domain.deciding.log import Choice
+from failure_platform.domain.versions.model_version import ModelToSave
 
 STEPS = ("open", "os.mkdir", "os.rename", "os.rmdir", "os.remove", "shutil.rmtree")
 KILLED = -signal.SIGKILL

@@ -6,7 +6,7 @@ import duckdb
 import ibis
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.judging import steps
+from failure_platform.domain.rows.judging import steps
 
 GOOD = {
     "resultados": ("2023-2056234", "012001", "1", "10", "Nm", "0", "2.5", "2023-05-08 10:00:00"),

@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from failure_platform.domain.decision_log import Choice, DecisionRequest
-from failure_platform.domain.decisions import decide
-from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, Origin
+from failure_platform.domain.deciding.decisions import decide
+from failure_platform.domain.deciding.log import Choice, DecisionRequest
+from failure_platform.domain.versions.model_version import ComparisonRecord, ModelToSave, Origin
 from failure_platform.resources import registry_tables
 from failure_platform.resources.lake import Lake
 from failure_platform.resources.libraries import installed

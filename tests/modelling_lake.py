@@ -12,10 +12,10 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from failure_platform.domain.features.description import describe
-from failure_platform.domain.labels import labels
 from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import ROAD_TEST, Target
-from failure_platform.domain.wide import widen
+from failure_platform.domain.vehicles.labels import labels
+from failure_platform.domain.vehicles.wide import widen
 
 T0 = datetime(2024, 1, 8, 6)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from failure_platform.domain.comparison.comparing import compare
+from failure_platform.domain.comparison.data_difference import DataDifference, data_difference
 from failure_platform.domain.comparison.holdout import Scored
+from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.values import Comparison, Gate
-from failure_platform.domain.data_difference import DataDifference, data_difference
-from failure_platform.domain.importance import Importance
-from failure_platform.domain.model_version import ModelVersion
-from failure_platform.domain.policy import Advice, GateResult, Policy, Ruling
+from failure_platform.domain.deciding.policy import Advice, GateResult, Policy, Ruling
 from failure_platform.domain.report.page import Report
 from failure_platform.domain.report.pictures import Picture, pictures
 from failure_platform.domain.targets import ROAD_TEST
+from failure_platform.domain.versions.model_version import ModelVersion
 
 GATE = Gate(repetitions=200, inspections_per_day=5)
 

@@ -10,9 +10,9 @@ import pandas as pd
 from modelling_lake import DAY, HOUR, T0, SmallLake, covered
 
 from failure_platform.domain.features.description import describe
-from failure_platform.domain.sequences import sequence_cells, sequence_names
+from failure_platform.domain.sequence.cells import sequence_cells, sequence_names
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.wide import widen
+from failure_platform.domain.vehicles.wide import widen
 
 OK, NOK = 10, 13
 TESTS = np.array(["041001", "042000", "130100", "012001", "720200", "630500"])

@@ -22,8 +22,8 @@ from failure_platform.domain.comparison.values import Comparison, Gate
 from failure_platform.domain.figures.calibration import calibration_png
 from failure_platform.domain.figures.ranking import precision_recall_png, roc_png
 from failure_platform.domain.metrics import METRICS
-from failure_platform.domain.split import time_split
 from failure_platform.domain.targets import ROAD_TEST
+from failure_platform.domain.training.split import time_split
 
 QUICK = Gate(repetitions=300)
 

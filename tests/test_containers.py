@@ -12,7 +12,7 @@ import pytest
 from upload_files import STATUS, in_sheet, placed, reader, rezipped, with_shared_strings, workbook
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.layouts import UploadRefusedError
 from failure_platform.resources.containers import Limits
 from failure_platform.resources.reader_process import ReaderProcess
 from failure_platform.resources.reading import read_upload

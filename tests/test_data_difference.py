@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from failure_platform.domain.data_difference import DataDifference, data_difference, trained_on
+from failure_platform.domain.comparison.data_difference import DataDifference, data_difference, trained_on
 
 FEATURES = [f"value:2:{i:06d}:0" for i in range(200)]
 

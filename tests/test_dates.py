@@ -8,8 +8,8 @@ from dated_uploads import DAY, FAR, ISO, MONTH, OPEN, Upload, knr, moments, writ
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from failure_platform.domain.dates import DateReading, DateRule
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.dates import DateReading, DateRule
+from failure_platform.domain.rows.layouts import UploadRefusedError
 from failure_platform.resources.reading import Received
 from failure_platform.settings import Settings
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.decision_log import Choice, DecisionLine, DecisionRequest, production, state
-from failure_platform.domain.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
-from failure_platform.domain.model_version import ComparisonRecord
-from failure_platform.domain.policy import Gates, Policy, ruling
+from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
+from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, production, state
+from failure_platform.domain.deciding.policy import Gates, Policy, ruling
+from failure_platform.domain.versions.model_version import ComparisonRecord
 
 NOW = datetime(2026, 3, 4, 5, 6)
 A, B, C, DOORS = "aaaaaa111111", "aaaaaa222222", "cccccc333333", "dddddd444444"

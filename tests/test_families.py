@@ -11,9 +11,9 @@ from training_plant import plant
 from failure_platform.domain.families.catalogue import DEFAULT, families
 from failure_platform.domain.families.family import Family, RecipeRefusedError, Setting
 from failure_platform.domain.families.fronts import front_steps
-from failure_platform.domain.split import time_split
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.training import Recipe, score, train
+from failure_platform.domain.training.fitting import Recipe, score, train
+from failure_platform.domain.training.split import time_split
 from failure_platform.resources.model_files import ALLOWED_TYPES
 
 HORIZON = ROAD_TEST.horizon
@@ -82,7 +82,7 @@ def test_an_unknown_family_is_refused() -> None:
 def test_optional_libraries_are_not_imported_until_they_are_named() -> None:
     """A platform without the extras starts; PyTorch alone would take seconds and gigabytes."""
     code = (
-        "import sys; import failure_platform.domain.training; "
+        "import sys; import failure_platform.domain.training.fitting; "
         "print([name for name in ('torch', 'skorch', 'imblearn') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

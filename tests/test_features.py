@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result
 from pandas.testing import assert_frame_equal
 
-from failure_platform.domain.feature_names import absent_value, explain
-from failure_platform.domain.wide import feature_columns
+from failure_platform.domain.features.names import absent_value, explain
+from failure_platform.domain.vehicles.wide import feature_columns
 
 COVERED = [covered(T0 - 30 * DAY, T0 + 30 * DAY)]
 MINUTE = timedelta(minutes=1)

@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result, told
 
-from failure_platform.domain.feature_names import absent_value, known_by
 from failure_platform.domain.features.description import describe
 from failure_platform.domain.features.medians import running_medians
+from failure_platform.domain.features.names import absent_value, known_by
 from failure_platform.domain.features.touched import rows_needed, touched_vehicles
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.wide import FACT_COLUMNS, widen
+from failure_platform.domain.vehicles.wide import FACT_COLUMNS, widen
 
 Rows = dict[str, list[dict[str, Any]]]
 KNRS = "ABCD"

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result, told
 
-from failure_platform.domain.feature_names import FAMILIES, absent_value, explain, full_families, known_by
 from failure_platform.domain.features.medians import LEAST_ROWS, MEDIAN_DAYS
+from failure_platform.domain.features.names import FAMILIES, absent_value, explain, full_families, known_by
 from failure_platform.domain.targets import Target
-from failure_platform.domain.wide import feature_columns
+from failure_platform.domain.vehicles.wide import feature_columns
 
 SERIES = "2:041001:0"
 

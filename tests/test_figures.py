@@ -10,10 +10,10 @@ import pytest
 from matplotlib.image import imread
 from report_samples import IMPORTANCES, compared, difference, drawn
 
+from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.slices import Slice
 from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.figures.drawing import LOOKS
-from failure_platform.domain.importance import Importance
 from failure_platform.domain.report.pictures import Picture, pictures
 
 LONG = "value:2:a test with a name that nobody shortened when it was given:0"

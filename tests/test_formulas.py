@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.formulas import disarmed, rearmed
+from failure_platform.domain.rows.formulas import disarmed, rearmed
 
 
 @pytest.mark.fault(35)

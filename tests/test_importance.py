@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
-from failure_platform.domain.importance import MOST_FEATURES, MOST_VEHICLES, Importance, importance
+from failure_platform.domain.comparison.importance import MOST_FEATURES, MOST_VEHICLES, Importance, importance
 
 
 class Counting:

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from judged_texts import GOOD, changed, judge, one
 
-from failure_platform.domain.cell_texts import is_blank
 from failure_platform.domain.contracts import CONTRACTS, check_words
+from failure_platform.domain.rows.cell_texts import is_blank
 
 
 @pytest.mark.parametrize("kind", list(CONTRACTS))

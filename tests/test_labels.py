@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result
 
-from failure_platform.domain.coverage import coverage
-from failure_platform.domain.labels import (
+from failure_platform.domain.targets import ROAD_TEST, Target
+from failure_platform.domain.vehicles.coverage import coverage
+from failure_platform.domain.vehicles.labels import (
     HORIZON_NOT_OVER,
     NOT_COVERED,
     labels,
     prediction_points,
     vehicles_without_prediction_point,
 )
-from failure_platform.domain.targets import ROAD_TEST, Target
 
 SECOND = timedelta(seconds=1)
 MIDNIGHT = datetime(2024, 1, 8)

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from modelling_lake import SmallLake
 
-from failure_platform.domain.leak_audit import Audit, Kind, audit
-from failure_platform.domain.leak_evidence import least_share, periods, ranking, share_difference, upload_separation
+from failure_platform.domain.leaks.audit import Audit, Kind, audit
+from failure_platform.domain.leaks.evidence import least_share, periods, ranking, share_difference, upload_separation
 from failure_platform.domain.simulation.plan import Simulation
-from failure_platform.domain.split import Split, time_split
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.wide import feature_columns
+from failure_platform.domain.training.split import Split, time_split
+from failure_platform.domain.vehicles.wide import feature_columns
 from failure_platform.resources.simulator import simulate
 
 # Tests that nobody makes, one for each kind of leak that sits in a feature.

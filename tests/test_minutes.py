@@ -5,8 +5,8 @@ import datetime as dt
 import pytest
 from dated_uploads import DAY, FAR, ISO, MONTH, Upload, knr, written
 
-from failure_platform.domain.dates import DateReading, DateRule
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.dates import DateReading, DateRule
+from failure_platform.domain.rows.layouts import UploadRefusedError
 
 
 @pytest.fixture

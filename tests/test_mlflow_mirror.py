@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from model_samples import NOW, compared, promote_unverified, registry_in, trained, vehicles, wanted
 
-from failure_platform.domain.decision_log import Choice
+from failure_platform.domain.deciding.log import Choice
 from failure_platform.resources.mlflow_mirror import MlflowMissingError, mirror, store
 from failure_platform.resources.model_files import probabilities
 from failure_platform.resources.registry import Registry

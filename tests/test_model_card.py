@@ -15,11 +15,11 @@ from failure_platform.cli.app import app
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Scored
 from failure_platform.domain.comparison.values import Gate
-from failure_platform.domain.decision_log import Choice, DecisionRequest
-from failure_platform.domain.decisions import decide
-from failure_platform.domain.model_card import model_card
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.deciding.decisions import decide
+from failure_platform.domain.deciding.log import Choice, DecisionRequest
 from failure_platform.domain.targets import ROAD_TEST
+from failure_platform.domain.versions.card import model_card
+from failure_platform.domain.versions.model_version import ComparisonRecord, ModelVersion
 
 SECTIONS = (
     "What it is for",

@@ -39,9 +39,9 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
-from failure_platform.domain.calibration import Corrected
-from failure_platform.domain.incremental import OnTop
-from failure_platform.domain.sequence_model import SequenceClassifier
+from failure_platform.domain.sequence.model import SequenceClassifier
+from failure_platform.domain.training.calibration import Corrected
+from failure_platform.domain.training.incremental import OnTop
 from failure_platform.resources import fresh_process
 from failure_platform.resources.model_files import ALLOWED_TYPES, MODEL, ModelRefusedError, probabilities
 from failure_platform.resources.registry import Registry

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.model_version import ComparisonRecord
-from failure_platform.domain.policy import Advice, Gates, ruling
+from failure_platform.domain.deciding.policy import Advice, Gates, ruling
+from failure_platform.domain.versions.model_version import ComparisonRecord
 from failure_platform.settings import Settings
 
 NOW = datetime(2026, 3, 4, 5, 6)

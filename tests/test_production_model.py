@@ -9,7 +9,7 @@ import pytest
 from model_samples import NOW, compared, trained
 
 from failure_platform.assets.production_model import Decision, production_model_asset
-from failure_platform.domain.decision_log import Choice, state
+from failure_platform.domain.deciding.log import Choice, state
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 

@@ -5,7 +5,7 @@ import pytest
 
 from failure_platform.catalog import uploads_of
 from failure_platform.definitions import build
-from failure_platform.domain.understood import plainly
+from failure_platform.domain.rows.understood import plainly
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 

@@ -18,8 +18,8 @@ import pytest
 
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.dates import DateRule
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.dates import DateRule
+from failure_platform.domain.rows.layouts import UploadRefusedError
 from failure_platform.resources.inbox import Inbox, UploadVanishedError
 from failure_platform.resources.reader_process import IDLE_SECONDS, ReaderProcess
 from failure_platform.resources.reading import Received

@@ -25,9 +25,9 @@ from model_samples import (
     wanted,
 )
 
-from failure_platform.domain.decision_log import Choice
-from failure_platform.domain.decisions import DecisionRefusedError
-from failure_platform.domain.policy import Policy
+from failure_platform.domain.deciding.decisions import DecisionRefusedError
+from failure_platform.domain.deciding.log import Choice
+from failure_platform.domain.deciding.policy import Policy
 from failure_platform.resources.model_files import MODEL, ModelRefusedError, probabilities
 from failure_platform.resources.registry import ComparisonRefusedError, Registry
 

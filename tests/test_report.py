@@ -19,9 +19,9 @@ from failure_platform.cli.app import app
 from failure_platform.cli.comparison_report import found
 from failure_platform.cli.summary import NotKnownError
 from failure_platform.domain.comparison.verdict import Outcome, Verdict
+from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.metric_words import METRIC_WORDS
 from failure_platform.domain.metrics import METRICS
-from failure_platform.domain.policy import Policy
 from failure_platform.domain.report import page
 from failure_platform.domain.report.page import report_html
 from failure_platform.domain.report.tables import figures_table, slices_table, worst_slice

@@ -9,10 +9,10 @@ import pytest
 from training_plant import plant
 
 from failure_platform.domain.families.catalogue import DEFAULT, families
-from failure_platform.domain.search import Progress
-from failure_platform.domain.split import Split, time_split
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.training import Recipe, TrainedModel, score, train
+from failure_platform.domain.training.fitting import Recipe, TrainedModel, score, train
+from failure_platform.domain.training.search import Progress
+from failure_platform.domain.training.split import Split, time_split
 
 HORIZON = ROAD_TEST.horizon
 QUICK = ("prior", "logistic_regression", "decision_tree")

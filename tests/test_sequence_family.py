@@ -13,13 +13,13 @@ from model_samples import NOW, compared, registry_in, trained, wanted
 from modelling_lake import SmallLake
 from sequence_plant import ROWS, described, lake_of, order_matters
 
-from failure_platform.domain.decisions import Choice
+from failure_platform.domain.deciding.decisions import Choice
 from failure_platform.domain.metrics import measure
-from failure_platform.domain.recipe import Recipe
-from failure_platform.domain.sequences import LENGTH, sequence_names
-from failure_platform.domain.split import Split, time_split
+from failure_platform.domain.sequence.cells import LENGTH, sequence_names
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.training import TrainedModel, score, train
+from failure_platform.domain.training.fitting import TrainedModel, score, train
+from failure_platform.domain.training.recipe import Recipe
+from failure_platform.domain.training.split import Split, time_split
 
 pytestmark = pytest.mark.sequence
 BOOSTING = "histogram_gradient_boosting"

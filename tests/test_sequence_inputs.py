@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from failure_platform.domain.sequence_inputs import FIRST_TEST, NO_ROW, OTHER_TEST, learn_scales, read
+from failure_platform.domain.sequence.inputs import FIRST_TEST, NO_ROW, OTHER_TEST, learn_scales, read
 
 GAP = np.nan
 

@@ -16,8 +16,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import Pipeline
 
-from failure_platform.domain.sequence_model import SequenceClassifier
-from failure_platform.domain.sequences import CHANNELS, sequence_names
+from failure_platform.domain.sequence.cells import CHANNELS, sequence_names
+from failure_platform.domain.sequence.model import SequenceClassifier
 
 needs_torch = pytest.mark.sequence
 CUT = 1500
@@ -152,7 +152,7 @@ def test_without_the_optional_libraries_it_says_how_to_install_them(use: str) ->
     code = (
         "import sys; sys.modules['skorch'] = None\n"
         "from failure_platform.domain.families.sequence import Sequence\n"
-        "from failure_platform.domain.sequence_model import SequenceClassifier\n"
+        "from failure_platform.domain.sequence.model import SequenceClassifier\n"
         f"{use}"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

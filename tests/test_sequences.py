@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from modelling_lake import HOUR, T0, SmallLake, event, result
 from sequence_plant import described
 
-from failure_platform.domain.sequences import CHANNELS, sequence_cells, sequence_names
+from failure_platform.domain.sequence.cells import CHANNELS, sequence_cells, sequence_names
 
 COLUMNS = ["vehicle", "NAME", "ID", "STATUS", "VALUE_ID", "VALUE", "DATA", "predicted_at"]
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from modelling_lake import DAY, T0
 from training_plant import plant
 
-from failure_platform.domain.split import time_folds, time_split
 from failure_platform.domain.targets import ROAD_TEST
+from failure_platform.domain.training.split import time_folds, time_split
 
 HORIZON = ROAD_TEST.horizon
 

@@ -18,7 +18,7 @@ from upload_files import (
 )
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.layouts import UploadRefusedError
 from failure_platform.resources.people import pseudonyms
 
 MOMENT = dt.datetime(2023, 5, 8, 10, 0, 0)

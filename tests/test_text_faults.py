@@ -5,7 +5,7 @@ import gzip
 import pytest
 from upload_files import FALHAS, STATUS, placed, quarantine_ids, reader, rejected
 
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.layouts import UploadRefusedError
 
 CUT = "line: the last line has no line end, so it may be cut short; add a line end or export again"
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failure_platform.domain.metrics import measure
-from failure_platform.domain.thresholds import NO_ALARM, Aim, threshold_for
+from failure_platform.domain.training.thresholds import NO_ALARM, Aim, threshold_for
 
 DAY0 = np.datetime64("2024-03-01T06:00", "us")
 vehicles = st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(0, 5)), min_size=3, max_size=60)

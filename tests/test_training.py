@@ -12,16 +12,16 @@ from modelling_lake import T0, SmallLake
 from sklearn.metrics import roc_auc_score
 from training_plant import plant as made_up
 
-from failure_platform.domain.balancing import rebalanced, recency_weights
-from failure_platform.domain.calibration import calibrate
 from failure_platform.domain.families.catalogue import DEFAULT
 from failure_platform.domain.families.family import RecipeRefusedError
-from failure_platform.domain.feature_names import absent_value
+from failure_platform.domain.features.names import absent_value
 from failure_platform.domain.metrics import measure
-from failure_platform.domain.split import Split, time_split
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.thresholds import Aim
-from failure_platform.domain.training import NotTrainableError, Recipe, TrainedModel, score, train
+from failure_platform.domain.training.balancing import rebalanced, recency_weights
+from failure_platform.domain.training.calibration import calibrate
+from failure_platform.domain.training.fitting import NotTrainableError, Recipe, TrainedModel, score, train
+from failure_platform.domain.training.split import Split, time_split
+from failure_platform.domain.training.thresholds import Aim
 from failure_platform.resources.model_files import ALLOWED_TYPES
 
 HORIZON = ROAD_TEST.horizon

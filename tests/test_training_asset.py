@@ -9,7 +9,7 @@ from model_samples import compared, promote_unverified
 from training_plant import plant
 
 from failure_platform.definitions import build
-from failure_platform.domain.wide import FACT_COLUMNS
+from failure_platform.domain.vehicles.wide import FACT_COLUMNS
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.target_tables import replace_table, vehicles_table
 from failure_platform.resources.training_recipe import recipe_of

@@ -5,12 +5,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 from training_plant import plant
 
-from failure_platform.domain.calibration import calibrate, held_out_log_losses
 from failure_platform.domain.families.family import RecipeRefusedError
 from failure_platform.domain.metrics import log_losses
-from failure_platform.domain.split import time_split
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.training import Recipe, score, train
+from failure_platform.domain.training.calibration import calibrate, held_out_log_losses
+from failure_platform.domain.training.fitting import Recipe, score, train
+from failure_platform.domain.training.split import time_split
 
 BLOCK = np.arange(6000) % 3
 

@@ -7,10 +7,10 @@ from sklearn.metrics import roc_auc_score
 from training_plant import plant
 
 from failure_platform.domain.families.family import RecipeRefusedError
-from failure_platform.domain.incremental import PRODUCTION, Start, with_production
-from failure_platform.domain.split import Split, time_split
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.training import NotTrainableError, Recipe, TrainedModel, score, train
+from failure_platform.domain.training.fitting import NotTrainableError, Recipe, TrainedModel, score, train
+from failure_platform.domain.training.incremental import PRODUCTION, Start, with_production
+from failure_platform.domain.training.split import Split, time_split
 
 HORIZON = ROAD_TEST.horizon
 RECIPE = Recipe(families=("logistic_regression",), started_from="abc123")

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from vehicle_plant import VEHICLES, VehiclePlant, defect, event, knr, result, upload, usual
 
-from failure_platform.domain import feature_names
+from failure_platform.domain.features import names as feature_names
 from failure_platform.domain.targets import ROAD_TEST
-from failure_platform.domain.wide import feature_columns
+from failure_platform.domain.vehicles.wide import feature_columns
 from failure_platform.resources import describing, description_sql
 
 GROUP_4 = replace(ROAD_TEST, name="group_4", failure_groups=("4",))

@@ -11,7 +11,7 @@ from merging_plant import HEADERS, Plant, csv, measured
 from openpyxl import Workbook
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.layouts import UploadRefusedError
 from failure_platform.resources import lake_views
 
 few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

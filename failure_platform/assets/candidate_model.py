@@ -1,7 +1,7 @@
 """Stage 4: a candidate - trained on the older vehicles, saved as an immutable version, loaded afresh and tried.
 
-What belongs here: split, leak audit, train, save, verify. What does not: how a family is fitted (domain.training), what
-a leak is (domain.leak_audit) and how a version is kept (resources.registry). Comparing it is the next stage's work.
+What belongs here: split, leak audit, train, save, verify. What does not: how a family is fitted (domain.training),
+what a leak is (domain.leaks) and how a version is kept (resources.registry). Comparing it is the next stage's work.
 """
 
 import base64
@@ -25,8 +25,8 @@ from failure_platform.catalog import (
     not_there,
 )
 from failure_platform.domain.data_version import data_version
-from failure_platform.domain.model_version import ModelToSave, ModelVersion, Origin
-from failure_platform.domain.split import Split, time_split
+from failure_platform.domain.training.split import Split, time_split
+from failure_platform.domain.versions.model_version import ModelToSave, ModelVersion, Origin
 from failure_platform.resources.libraries import installed
 from failure_platform.resources.model_files import ModelRefusedError
 from failure_platform.resources.platform import Platform
@@ -34,10 +34,10 @@ from failure_platform.resources.target_tables import read_table, vehicles_table
 from failure_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from failure_platform.domain.incremental import Start
-    from failure_platform.domain.leak_audit import Audit
-    from failure_platform.domain.search import Progress
-    from failure_platform.domain.training import TrainedModel
+    from failure_platform.domain.leaks.audit import Audit
+    from failure_platform.domain.training.fitting import TrainedModel
+    from failure_platform.domain.training.incremental import Start
+    from failure_platform.domain.training.search import Progress
 
 _OF_A_VERSION = ["loads_fresh_and_predicts", "beats_base_rate"]
 _COLUMNS = {"what": "part of the recipe, the setting or the facts, or a library", "value": "its value or version"}
@@ -99,8 +99,8 @@ def candidate_model_asset(
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # scikit-learn takes seconds to import; runs that only ingest never pay for it.
         from failure_platform.domain.families.family import RecipeRefusedError
-        from failure_platform.domain.trainable import NotTrainableError
-        from failure_platform.domain.training import train
+        from failure_platform.domain.training.fitting import train
+        from failure_platform.domain.training.trainable import NotTrainableError
         from failure_platform.resources.training_recipe import recipe_of, start_of
 
         settings = platform.settings
@@ -140,9 +140,9 @@ def candidate_model_asset(
 
 
 def _audit(frame: pd.DataFrame, split: Split, settings: Settings, start: "Start | None") -> "Audit":
-    from failure_platform.domain.kept_features import keep_features
-    from failure_platform.domain.leak_audit import audit
-    from failure_platform.domain.wide import feature_columns
+    from failure_platform.domain.leaks.audit import audit
+    from failure_platform.domain.training.kept_features import keep_features
+    from failure_platform.domain.vehicles.wide import feature_columns
 
     features = [name for name in feature_columns(frame) if not name.startswith("sequence:")]
     used = keep_features(split.training[features]).names if start is None else start.features
@@ -186,7 +186,7 @@ def _say(log: Callable[[str], None]) -> "Callable[[Progress], None]":
 
 
 def _save(platform: Platform, target: str, frame: pd.DataFrame, model: "TrainedModel", split: Split) -> ModelVersion:
-    from failure_platform.domain.model_card import model_card
+    from failure_platform.domain.versions.card import model_card
 
     origin = Origin(
         target=target,
@@ -219,13 +219,13 @@ def _save(platform: Platform, target: str, frame: pd.DataFrame, model: "TrainedM
 
 
 def _sample(model: "TrainedModel", split: Split) -> pd.DataFrame:
-    from failure_platform.domain.kept_features import model_columns
+    from failure_platform.domain.training.kept_features import model_columns
 
     return model_columns(model.features, split.training.tail(_SAMPLE_ROWS))
 
 
 def _page(version: ModelVersion, model: "TrainedModel", split: Split) -> dict[str, Any]:
-    from failure_platform.domain.search_page import search_png, search_table
+    from failure_platform.domain.training.search_page import search_png, search_table
 
     record, facts = _record(version), model.facts
     tried = search_table(facts)

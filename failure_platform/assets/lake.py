@@ -1,7 +1,7 @@
 """Stage 2: the lake - rows judged by contract, merged once each, every one accounted for.
 
 What belongs here: take each staged upload into the lake, keep the ledger, show both. What does not: what a good row is
-(domain.judging) and how rows are merged (resources.merging).
+(domain.rows.judging) and how rows are merged (resources.merging).
 """
 
 from collections.abc import Iterator, Sequence

@@ -23,10 +23,10 @@ from failure_platform.catalog import (
     inline_table,
     markdown,
 )
-from failure_platform.domain.model_version import ComparisonRecord
-from failure_platform.domain.policy import Policy
-from failure_platform.domain.sides import Sides
+from failure_platform.domain.comparison.sides import Sides
+from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.targets import Target
+from failure_platform.domain.versions.model_version import ComparisonRecord
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.report_files import write_report
 from failure_platform.resources.target_tables import read_table, vehicles_table
@@ -88,9 +88,9 @@ def model_comparison_asset(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # scikit-learn takes seconds to import; runs that only ingest never pay for it.
-        from failure_platform.domain.model_card import model_card
         from failure_platform.domain.report.making import make_report
         from failure_platform.domain.report.page import report_html
+        from failure_platform.domain.versions.card import model_card
 
         settings = platform.settings
         target = settings.target(context.partition_key)
@@ -140,7 +140,7 @@ def _compare(
     from failure_platform.domain.comparison.comparing import compare
     from failure_platform.domain.comparison.holdout import Scored, holdout_id
     from failure_platform.domain.comparison.values import Gate
-    from failure_platform.domain.training import score
+    from failure_platform.domain.training.fitting import score
 
     settings, registry = platform.settings, platform.registry
     in_production = sides.production.version if sides.production else None

@@ -1,7 +1,7 @@
 """Stage 7: predictions - for every vehicle, what the production model says and what came of it.
 
 What belongs here: load the version in production, score, write, show. What does not: how a model scores
-(domain.training) and which version is in production (resources.registry).
+(domain.training.fitting) and which version is in production (resources.registry).
 """
 
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def predictions_asset(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # scikit-learn takes seconds to import; runs that only ingest never pay for it.
-        from failure_platform.domain.training import score
+        from failure_platform.domain.training.fitting import score
 
         target = context.partition_key
         frame = read_table(platform.lake, vehicles_table(target))

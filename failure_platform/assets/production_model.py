@@ -1,7 +1,7 @@
 """Stage 6: the decision - a person in the launchpad, or the policy, moves the production model or leaves it.
 
 What belongs here: the launchpad's form, and showing the gates, the log and the history of models. What does not: what
-may be decided (domain.decisions), what the gates ask (domain.policy), and how the log is written (resources.registry).
+may be decided and what the gates ask (domain.deciding), and how the log is written (resources.registry).
 """
 
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ import pandas as pd
 from pydantic import Field
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, not_there, table_page
-from failure_platform.domain.decision_log import Choice, DecisionLine, DecisionRequest
-from failure_platform.domain.decisions import DecisionRefusedError, NoDecision, apply_policy
-from failure_platform.domain.models_history import HistoryLine, models_history
-from failure_platform.domain.policy import Advice, GateResult, Gates, Policy, Ruling, ruling
+from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy
+from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest
+from failure_platform.domain.deciding.policy import Advice, GateResult, Gates, Policy, Ruling, ruling
+from failure_platform.domain.versions.history import HistoryLine, models_history
 from failure_platform.resources.model_files import ModelRefusedError
 from failure_platform.resources.platform import Platform
 

@@ -20,7 +20,7 @@ from failure_platform.catalog import (
 )
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.understood import plainly
+from failure_platform.domain.rows.understood import plainly
 from failure_platform.resources.kept_open import kept_open
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.reading import Received

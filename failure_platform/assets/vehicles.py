@@ -1,7 +1,7 @@
 """Stage 3: one row per vehicle and target, with only what was known at its prediction point.
 
 What belongs here: describe, judge, write, show. What does not: what a feature or a label is (domain.features,
-domain.labels), and which vehicles have to be described anew (resources.vehicle_tables).
+domain.vehicles.labels), and which vehicles have to be described anew (resources.vehicle_tables).
 """
 
 from collections import defaultdict
@@ -13,10 +13,10 @@ import pandas as pd
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, table_page
 from failure_platform.domain.data_version import data_version
-from failure_platform.domain.feature_names import FAMILIES, TIME_RULE, explain
-from failure_platform.domain.sequences import LENGTH
+from failure_platform.domain.features.names import FAMILIES, TIME_RULE, explain
+from failure_platform.domain.sequence.cells import LENGTH
 from failure_platform.domain.targets import Target
-from failure_platform.domain.wide import feature_columns
+from failure_platform.domain.vehicles.wide import feature_columns
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.target_tables import vehicles_table
 from failure_platform.resources.vehicle_tables import DICTIONARY, Described, bring_up_to_date

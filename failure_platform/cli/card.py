@@ -1,6 +1,6 @@
 """`card`: the model card of a version, with its newest figures and every decision about it.
 
-What belongs here: finding the version and what is known of it. What does not: the card's text (domain.model_card).
+What belongs here: finding the version and what is known of it. What does not: the card's text (domain.versions.card).
 """
 
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from failure_platform.cli.summary import NotKnownError, must_be_known
-from failure_platform.domain.version_names import VersionNotFoundError, resolve
+from failure_platform.domain.versions.names import VersionNotFoundError, resolve
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 
@@ -19,7 +19,7 @@ def carded(settings: Settings, target: str, version: str) -> dict[str, Any]:
     Raises:
         NotKnownError: no such target or version.
     """
-    from failure_platform.domain.model_card import model_card
+    from failure_platform.domain.versions.card import model_card
 
     must_be_known(settings, target)
     registry = Platform(settings).registry

@@ -1,7 +1,7 @@
 """`decide`: a person's decision from a terminal, through the same job as the launchpad's.
 
 What belongs here: starting the job `decide` and telling what it wrote. What does not: whether a decision is allowed
-(domain.decisions).
+(domain.deciding.decisions).
 """
 
 from dataclasses import asdict

@@ -6,7 +6,7 @@ What belongs here: reading the registry and the predictions. What does not: draw
 from dataclasses import asdict
 from typing import Any
 
-from failure_platform.domain.models_history import models_history
+from failure_platform.domain.versions.history import models_history
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.target_tables import predictions_table, read_table
 from failure_platform.settings import Settings

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from failure_platform.domain.model_version import ModelVersion
+from failure_platform.domain.versions.model_version import ModelVersion
 
 PREDICTION_COLUMNS = {
     "KNR": "vehicle",
@@ -26,7 +26,7 @@ def predictions_of(vehicles: pd.DataFrame, probability: NDArray[np.float64], ver
     """Return one row per vehicle with the columns of PREDICTION_COLUMNS, in the order of `vehicles`.
 
     Args:
-        vehicles: table as made by domain.wide.
+        vehicles: table as made by domain.vehicles.wide.
         probability: what the version says of each, shape (vehicles,).
         version: its record.
     """

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.layouts import UploadRefusedError
 
 Container = Literal["plain", "gzip", "zip"]
 

@@ -1,4 +1,4 @@
-"""Asks the rows of an upload how their dates are to be read. Nothing else; what follows is decided in `domain.dates`.
+"""Asks the rows of an upload how their dates are to be read. Nothing else; what follows is decided in `domain.rows`.
 
 Nearly all files have ISO dates with a clock in order, which one row proves. So the whole column is looked at for a
 slash, dates with slashes are asked more, and the others only where no row speaks for all of them.
@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 import ibis
 
-from failure_platform.domain.date_texts import clear_day, clear_minute, clock, evidence
-from failure_platform.domain.dates import AS_WRITTEN, Clock, DateReading, DateRule, Evidence, check_clock, decide
+from failure_platform.domain.rows.date_texts import clear_day, clear_minute, clock, evidence
+from failure_platform.domain.rows.dates import AS_WRITTEN, Clock, DateReading, DateRule, Evidence, check_clock, decide
 
 _ROWS = ibis.table({"KNR": "string", "DATA": "string"}, name="dated")
 

@@ -14,9 +14,9 @@ import duckdb
 import pandas as pd
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.feature_names import MEDIAN_DAYS
+from failure_platform.domain.features.names import MEDIAN_DAYS
 from failure_platform.domain.targets import Target
-from failure_platform.domain.wide import widen
+from failure_platform.domain.vehicles.wide import widen
 from failure_platform.resources import sql_text
 from failure_platform.resources.description_sql import (
     MEDIANS,

@@ -1,7 +1,7 @@
 """The rules that describe vehicles, as SQL for DuckDB: written once a process, run on any lake.
 
 What belongs here: which questions are asked, in which order, and the temporary tables that answers wait in. What does
-not: the rules (domain.features, domain.labels) and running them (describing).
+not: the rules (domain.features, domain.vehicles.labels) and running them (describing).
 
 The SQL is written on an empty lake: it needs the columns only, and takes longer than many a run on a small one.
 """
@@ -21,9 +21,9 @@ from ibis.backends.duckdb import Backend
 from failure_platform.domain.features.description import describe
 from failure_platform.domain.features.medians import running_medians
 from failure_platform.domain.features.touched import rows_needed, touched_vehicles
-from failure_platform.domain.labels import labels, vehicles_without_prediction_point
 from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.labels import labels, vehicles_without_prediction_point
 from failure_platform.resources.tables import create_tables
 
 Declared = tuple[tuple[str, tuple[date, date]], ...]

@@ -1,7 +1,7 @@
 """Runs the judging of an upload's rows, outside the lake and in bounded memory: parquet of texts in, parquet out.
 
 Belongs here: the one DuckDB query that types, judges and hashes the rows, and the lists of good and bad rows that
-`merging` takes over. Does not belong here: the rules (`domain.judging`), the lake.
+`merging` takes over. Does not belong here: the rules (`domain.rows.judging`), the lake.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ import ibis
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Column, Contract
-from failure_platform.domain.dates import DateReading
-from failure_platform.domain.judging import steps
+from failure_platform.domain.rows.dates import DateReading
+from failure_platform.domain.rows.judging import steps
 from failure_platform.resources import sql_text
 from failure_platform.resources.reading import Received
 from failure_platform.resources.scratch import scratch

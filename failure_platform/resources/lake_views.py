@@ -13,8 +13,8 @@ import ibis
 import pandas as pd
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
-from failure_platform.domain.judging import breaking_rows
 from failure_platform.domain.ledger import UploadLine
+from failure_platform.domain.rows.judging import breaking_rows
 from failure_platform.resources import sql_text
 from failure_platform.resources.tables import duplicate_table, superseded_table
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from failure_platform.domain.model_version import ModelToSave
+from failure_platform.domain.versions.model_version import ModelToSave
 
 MODEL = "model.skops"
 CARD = "model_card.md"

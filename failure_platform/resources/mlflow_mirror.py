@@ -14,8 +14,8 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from failure_platform.domain.decision_log import DecisionLine, state
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.deciding.log import DecisionLine, state
+from failure_platform.domain.versions.model_version import ComparisonRecord, ModelVersion
 from failure_platform.resources.model_files import alone
 from failure_platform.resources.registry import Registry
 

@@ -21,16 +21,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from failure_platform.domain.model_version import ModelToSave
+from failure_platform.domain.versions.model_version import ModelToSave
 from failure_platform.resources import libraries, mlflow_layout
 from failure_platform.resources.mlflow_layout import EXAMPLE, EXPECTED, MODEL, RecordedSample
 
 # What the model families hold beyond skops' own list, tried with scikit-learn 1.9 and skops 0.16. Each is data or a
 # pure function of scikit-learn, numpy or this platform. Never filled from what a file asks for.
 ALLOWED_TYPES = (
-    "failure_platform.domain.calibration.Corrected",
-    "failure_platform.domain.incremental.OnTop",
-    "failure_platform.domain.sequence_model.SequenceClassifier",
+    "failure_platform.domain.training.calibration.Corrected",
+    "failure_platform.domain.training.incremental.OnTop",
+    "failure_platform.domain.sequence.model.SequenceClassifier",
     "numpy.dtype",
     "sklearn.calibration._CalibratedClassifier",
     "sklearn.calibration._SigmoidCalibration",

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from failure_platform.domain.cell_texts import is_blank
+from failure_platform.domain.rows.cell_texts import is_blank
 
 # The letter keeps spreadsheets from reading the digits as a number, such as 12E4.
 _PSEUDONYM = re.compile(r"P([0-9A-F]{16})([0-9A-F]{8})")

@@ -6,7 +6,7 @@ What belongs here: which door gets which folder. What does not: anything a door 
 from typing import Any
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.dates import DateRule
+from failure_platform.domain.rows.dates import DateRule
 from failure_platform.resources.duckdb_reader import LakeReader
 from failure_platform.resources.inbox import Inbox, person_key
 from failure_platform.resources.lake import Lake

@@ -17,7 +17,7 @@ import duckdb
 import pandas as pd
 
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.formulas import disarmed
+from failure_platform.domain.rows.formulas import disarmed
 from failure_platform.resources import sql_text
 
 CORRECTION_COLUMNS = ("QUARANTINE_ID", "FILE", "SHEET", "LINE", "REASONS", "AS_READ")

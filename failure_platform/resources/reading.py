@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
-from failure_platform.domain.dates import AS_WRITTEN, DateReading, DateRule
-from failure_platform.domain.formulas import DISARMED
-from failure_platform.domain.layouts import SEPARATORS, find_header, find_separator, findings, split_line
-from failure_platform.domain.line_numbers import RowPlaces
+from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule
+from failure_platform.domain.rows.formulas import DISARMED
+from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, findings, split_line
+from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.resources import sql_text
 from failure_platform.resources.containers import Limits, container_of, gunzip, inspect_workbook
 from failure_platform.resources.csv_rows import CsvTable, read_csv_rows

@@ -1,7 +1,7 @@
 """The door to the model registry: immutable versions, their comparisons, and the log of what is in production.
 
 What belongs here: putting folders and rows together so that a version is there whole or not at all, and decisions as
-compare-and-swap. What does not: the rules of a decision (domain.decisions), files (resources.model_files), SQL
+compare-and-swap. What does not: the rules of a decision (domain.deciding.decisions), files (resources.model_files), SQL
 (resources.registry_tables).
 """
 
@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import duckdb
 
-from failure_platform.domain.decision_log import DecisionLine, DecisionRequest, production
-from failure_platform.domain.decisions import decide as rule
-from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, ModelVersion
-from failure_platform.domain.policy import Gates, Policy
+from failure_platform.domain.deciding.decisions import decide as rule
+from failure_platform.domain.deciding.log import DecisionLine, DecisionRequest, production
+from failure_platform.domain.deciding.policy import Gates, Policy
+from failure_platform.domain.versions.model_version import ComparisonRecord, ModelToSave, ModelVersion
 from failure_platform.resources import fresh_process, model_files, registry_tables
 from failure_platform.resources.mlflow_layout import EXAMPLE, EXPECTED
 from failure_platform.resources.model_files import ModelRefusedError

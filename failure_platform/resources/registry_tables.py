@@ -12,9 +12,9 @@ from typing import Any
 
 import duckdb
 
-from failure_platform.domain.decision_log import Choice, DecisionLine
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
-from failure_platform.domain.policy import Policy
+from failure_platform.domain.deciding.log import Choice, DecisionLine
+from failure_platform.domain.deciding.policy import Policy
+from failure_platform.domain.versions.model_version import ComparisonRecord, ModelVersion
 
 _TABLES = {
     "model_versions": """

@@ -6,7 +6,7 @@ Belongs here: the words and the raw form that go to quarantine. Does not belong 
 import json
 from collections.abc import Sequence
 
-from failure_platform.domain.layouts import split_line
+from failure_platform.domain.rows.layouts import split_line
 from failure_platform.resources.text_files import LONGEST_LINE
 
 Rejected = list[tuple[str | None, int, str, str]]

@@ -6,7 +6,7 @@ What belongs here: writing and finding them. What does not: what they say (domai
 from collections.abc import Mapping
 from pathlib import Path
 
-from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.domain.versions.model_version import ComparisonRecord
 from failure_platform.resources import durable
 
 _REPORT = "report.html"

@@ -1,7 +1,7 @@
 """Reads the columns of one sheet as texts that a person would type.
 
 Belongs here: how cells become text: numbers, dates, errors, formulas. Does not belong here: where the table is in a
-workbook and where its rows go (`spreadsheet`), typing of texts (`domain.judging`).
+workbook and where its rows go (`spreadsheet`), typing of texts (`domain.rows.judging`).
 
 Asked for texts, the native reader rounds numbers to nine decimals, which makes zero of a tiny one. So a column of
 measured values is read as what its first cells are, numbers or texts; and once more as the other if it may hold both.
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.layouts import Header
+from failure_platform.domain.rows.layouts import Header
 from failure_platform.resources.containers import unreadable_workbook
 from failure_platform.resources.workbook_cells import OddCells, odd_cells, without_value
 from failure_platform.resources.workbook_parts import SheetPart, WorkbookParts

@@ -1,7 +1,7 @@
 """Reads the tables in the sheets of an .xlsx into parquet, as text, one sheet at a time.
 
 Belongs here: which sheets hold the table, and the order of their rows. Does not belong here: the header's rules
-(`domain.layouts`), how a cell becomes text (`sheet_columns`), whether the file is safe to open (`containers`).
+(`domain.rows.layouts`), how a cell becomes text (`sheet_columns`), whether the file is safe to open (`containers`).
 
 A full sheet of 8 columns takes some 0.7 GB of memory.
 """
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.layouts import (
+from failure_platform.domain.rows.layouts import (
     HEADER_WITHIN,
     QUARANTINE_ID,
     Header,
@@ -23,7 +23,7 @@ from failure_platform.domain.layouts import (
     find_header,
     findings,
 )
-from failure_platform.domain.line_numbers import RowPlaces
+from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.resources.sheet_columns import SheetColumns, SheetTable
 from failure_platform.resources.workbook_cells import Head, first_rows
 from failure_platform.resources.workbook_parts import SheetPart, WorkbookParts, workbook_parts

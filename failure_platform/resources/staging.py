@@ -12,8 +12,8 @@ from typing import Any
 
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import CONTRACTS, Contract
-from failure_platform.domain.dates import DateRule
-from failure_platform.domain.layouts import UploadRefusedError
+from failure_platform.domain.rows.dates import DateRule
+from failure_platform.domain.rows.layouts import UploadRefusedError
 from failure_platform.resources.disk_space import room_for
 from failure_platform.resources.inbox import Inbox
 from failure_platform.resources.reader_process import ReaderProcess

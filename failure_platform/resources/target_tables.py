@@ -7,7 +7,7 @@ What belongs here: their names, reading them, and replacing one whole. What does
 import duckdb
 import pandas as pd
 
-from failure_platform.domain.wide import FACT_COLUMNS, with_fact_types
+from failure_platform.domain.vehicles.wide import FACT_COLUMNS, with_fact_types
 from failure_platform.resources import sql_text
 from failure_platform.resources.lake import Lake
 

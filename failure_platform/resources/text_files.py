@@ -1,7 +1,7 @@
 """Makes a text upload readable for DuckDB: UTF-8 with one kind of line end, and counted line by line.
 
 Belongs here: encodings, line ends, blank lines, the first lines of a file and a last one that may be cut short. Does
-not belong here: separators and headers (`domain.layouts`), rows (`csv_rows`).
+not belong here: separators and headers (`domain.rows.layouts`), rows (`csv_rows`).
 """
 
 import codecs
@@ -11,7 +11,7 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from failure_platform.domain.layouts import HEADER_WITHIN, UploadRefusedError
+from failure_platform.domain.rows.layouts import HEADER_WITHIN, UploadRefusedError
 
 _CHUNK = 1 << 20
 LONGEST_LINE = 2_000_000

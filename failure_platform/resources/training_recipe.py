@@ -1,16 +1,16 @@
 """From settings and registry to what a training run is told.
 
 What belongs here: the recipe that the settings ask for, and the production model that incremental training starts from.
-What does not: what either means (domain.recipe, domain.incremental).
+What does not: what either means (domain.training.recipe, domain.training.incremental).
 """
 
 from datetime import timedelta
 
 from failure_platform.domain.families.catalogue import DEFAULT
-from failure_platform.domain.incremental import Start
-from failure_platform.domain.recipe import Recipe
-from failure_platform.domain.thresholds import Aim
-from failure_platform.domain.trainable import NotTrainableError
+from failure_platform.domain.training.incremental import Start
+from failure_platform.domain.training.recipe import Recipe
+from failure_platform.domain.training.thresholds import Aim
+from failure_platform.domain.training.trainable import NotTrainableError
 from failure_platform.resources.registry import Registry
 from failure_platform.settings import Settings
 

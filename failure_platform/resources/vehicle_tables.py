@@ -1,7 +1,7 @@
 """Keeps the vehicles table of a target up to date at the cost of the vehicles that new uploads touch.
 
 What belongs here: what a table was built from, and replacing table, basis and feature dictionary in one transaction.
-What does not: what makes an update enough (domain.table_changes) and describing vehicles (describing).
+What does not: what makes an update enough (domain.vehicles.table_changes) and describing vehicles (describing).
 
 An update is trusted only where the lake agrees: the prediction points of all vehicles are asked for again, which is
 cheap, and where one differs that no upload is said to have touched, all vehicles are described anew.
@@ -14,10 +14,10 @@ from datetime import date
 import duckdb
 import pandas as pd
 
-from failure_platform.domain.feature_names import explain, full_families
-from failure_platform.domain.table_changes import Basis, Changes, changes
+from failure_platform.domain.features.names import explain, full_families
 from failure_platform.domain.targets import Target
-from failure_platform.domain.wide import FACT_COLUMNS, assemble, feature_columns
+from failure_platform.domain.vehicles.table_changes import Basis, Changes, changes
+from failure_platform.domain.vehicles.wide import FACT_COLUMNS, assemble, feature_columns
 from failure_platform.resources import sql_text
 from failure_platform.resources.describing import Describing
 from failure_platform.resources.lake import Lake

@@ -10,7 +10,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from failure_platform.domain.layouts import HEADER_WITHIN, UploadRefusedError
+from failure_platform.domain.rows.layouts import HEADER_WITHIN, UploadRefusedError
 from failure_platform.resources.containers import unreadable_workbook
 from failure_platform.resources.workbook_parts import go_through
 

@@ -1,6 +1,6 @@
 """The family of sequence models: an LSTM over the newest test results of a vehicle. Optional: it needs PyTorch.
 
-What belongs here: the columns it takes and the settings that are tried. What does not: the estimator (sequence_model).
+What belongs here: the columns it takes and the settings that are tried. What does not: the estimator (sequence.model).
 """
 
 from collections.abc import Sequence as Names
@@ -9,8 +9,8 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from failure_platform.domain.families.family import Family, FamilyUnavailableError, Value, Values
-from failure_platform.domain.sequence_model import SequenceClassifier, SequenceExtraError, network
-from failure_platform.domain.sequences import PREFIX, sequence_names
+from failure_platform.domain.sequence.cells import PREFIX, sequence_names
+from failure_platform.domain.sequence.model import SequenceClassifier, SequenceExtraError, network
 
 _WIDTHS = (32, 64)
 _USUAL: dict[str, Value] = {"front": "as_measured", "keep": None, "units": 32, "rate": 5e-3, "dropout": 0.1}

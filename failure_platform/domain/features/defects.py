@@ -7,8 +7,8 @@ prediction point (labels).
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.feature_names import DEFECTS_KNOWN
 from failure_platform.domain.features.cells import code, named, together
+from failure_platform.domain.features.names import DEFECTS_KNOWN
 
 ABOUT = ("MODELO", "COR", "MOTOR")
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.coverage import coverage
-from failure_platform.domain.feature_names import FAMILIES
 from failure_platform.domain.features.cells import Keep, as_is, before, together
 from failure_platform.domain.features.defects import ABOUT, about_cells, defect_cells, known_facts
 from failure_platform.domain.features.medians import running_medians
+from failure_platform.domain.features.names import FAMILIES
 from failure_platform.domain.features.stages import stage_cells
 from failure_platform.domain.features.values import (
     leading_cells,
@@ -23,10 +22,11 @@ from failure_platform.domain.features.values import (
     value_names,
 )
 from failure_platform.domain.features.verdicts import row_cells, verdict_cells, volume
-from failure_platform.domain.labels import labels
 from failure_platform.domain.lake_tables import LakeTables
-from failure_platform.domain.sequences import sequence_cells
+from failure_platform.domain.sequence.cells import sequence_cells
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.coverage import coverage
+from failure_platform.domain.vehicles.labels import labels
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def describe(
     """Return the description of the vehicles that reached the target's prediction point.
 
     Describing some vehicles gives the same facts and cells as describing all, as long as no family of features is full
-    (`feature_names.full_families`).
+    (`names.full_families`).
 
     Args:
         lake: the tables.

@@ -6,7 +6,7 @@ What belongs here: rows with a number, days, medians. What does not: a vehicle's
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.feature_names import FIRST_SUB_VALUE, MEDIAN_DAYS
+from failure_platform.domain.features.names import FIRST_SUB_VALUE, MEDIAN_DAYS
 
 LEAST_ROWS = 20
 """A median of fewer rows says more of their noise than of the test."""

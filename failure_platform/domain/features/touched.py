@@ -10,13 +10,13 @@ from dataclasses import replace
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.coverage import coverage, upload_periods
-from failure_platform.domain.feature_names import FIRST_SUB_VALUE, MEDIAN_DAYS
 from failure_platform.domain.features.cells import together
 from failure_platform.domain.features.medians import day_of
-from failure_platform.domain.labels import prediction_points
+from failure_platform.domain.features.names import FIRST_SUB_VALUE, MEDIAN_DAYS
 from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.coverage import coverage, upload_periods
+from failure_platform.domain.vehicles.labels import prediction_points
 
 
 def touched_vehicles(lake: LakeTables, target: Target, uploads: Sequence[str]) -> ir.Table:

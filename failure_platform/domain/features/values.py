@@ -10,9 +10,9 @@ sub-value of each test only (about 290): of a screw, its first torque.
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.feature_names import FAMILIES, FIRST_SUB_VALUE
 from failure_platform.domain.features.cells import before, code, together
 from failure_platform.domain.features.medians import day_of, measured
+from failure_platform.domain.features.names import FAMILIES, FIRST_SUB_VALUE
 
 _SERIES = ("ID", "NAME", "VALUE_ID")
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
+from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.figures.drawing import LOOKS, png, sheet
 from failure_platform.domain.figures.numbers import named
-from failure_platform.domain.importance import Importance
 
 _MOST_BARS = 15
 

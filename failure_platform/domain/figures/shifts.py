@@ -1,6 +1,6 @@
 """What changed in the training data since production: the features whose values moved most."""
 
-from failure_platform.domain.data_difference import DataDifference
+from failure_platform.domain.comparison.data_difference import DataDifference
 from failure_platform.domain.figures.drawing import BLUE, png, sheet
 from failure_platform.domain.figures.numbers import named
 

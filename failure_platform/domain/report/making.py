@@ -7,15 +7,15 @@ drawing (pictures) and writing (page).
 from collections.abc import Mapping
 from typing import Any
 
+from failure_platform.domain.comparison.data_difference import DataDifference, data_difference, trained_on
+from failure_platform.domain.comparison.importance import importance
+from failure_platform.domain.comparison.sides import Sides
 from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.data_difference import DataDifference, data_difference, trained_on
-from failure_platform.domain.importance import importance
-from failure_platform.domain.model_version import ComparisonRecord
-from failure_platform.domain.policy import Gates, Policy, ruling
+from failure_platform.domain.deciding.policy import Gates, Policy, ruling
 from failure_platform.domain.report.page import Report
 from failure_platform.domain.report.pictures import pictures
-from failure_platform.domain.sides import Sides
 from failure_platform.domain.targets import Target
+from failure_platform.domain.versions.model_version import ComparisonRecord
 
 
 def make_report(

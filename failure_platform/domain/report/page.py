@@ -13,16 +13,16 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from failure_platform.domain.comparison.data_difference import DataDifference
+from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.data_difference import DataDifference
-from failure_platform.domain.feature_names import explain
-from failure_platform.domain.importance import Importance
+from failure_platform.domain.deciding.policy import Policy, Ruling
+from failure_platform.domain.features.names import explain
 from failure_platform.domain.metric_words import METRIC_WORDS
-from failure_platform.domain.model_version import ModelVersion
-from failure_platform.domain.policy import Policy, Ruling
 from failure_platform.domain.report import words
 from failure_platform.domain.report.pictures import Picture
 from failure_platform.domain.targets import Target
+from failure_platform.domain.versions.model_version import ModelVersion
 
 _TEMPLATE = "page.html.jinja"
 

@@ -6,8 +6,9 @@ What belongs here: which pictures there are, their order and their words. What d
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from failure_platform.domain.comparison.data_difference import DataDifference
+from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.data_difference import DataDifference
 from failure_platform.domain.figures.alarms import confusions_png, thresholds_png
 from failure_platform.domain.figures.calibration import calibration_png
 from failure_platform.domain.figures.differences import differences_png
@@ -16,7 +17,6 @@ from failure_platform.domain.figures.numbers import figure_of
 from failure_platform.domain.figures.ranking import precision_recall_png, roc_png
 from failure_platform.domain.figures.shifts import shifts_png
 from failure_platform.domain.figures.slices import slices_png
-from failure_platform.domain.importance import Importance
 
 
 @dataclass(frozen=True)

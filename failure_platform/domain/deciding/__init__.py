@@ -1,0 +1,1 @@
+"""Decisions: what may be decided, by whom, and the log."""

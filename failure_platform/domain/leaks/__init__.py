@@ -1,0 +1,1 @@
+"""The leak audit: what no honest feature shows."""

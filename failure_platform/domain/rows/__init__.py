@@ -1,0 +1,1 @@
+"""From the cells of an upload to typed rows."""

@@ -1,0 +1,157 @@
+"""The written forms of dates as Ibis expressions: how one is read, and what a column of them shows.
+
+Belongs here: ISO and slashed texts, their two readings, a vehicle's production week, counting the evidence. Does not
+belong here: what follows from the evidence (`dates`).
+
+`moment` is the one way a text becomes a time: judging types with it, and the clock is looked at through it.
+"""
+
+from typing import Any
+
+import ibis
+
+from failure_platform.domain.rows.cell_texts import matches_whole, stripped
+from failure_platform.domain.rows.dates import DateReading
+
+_CLOCK = r"([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
+_ISO = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(" + _CLOCK + ")"
+_SLASHED = r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(" + _CLOCK + ")"
+_USUAL = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}.*"
+_ISO_MONTH, _ISO_DAY, _ISO_MINUTE = slice(5, 7), slice(8, 10), slice(14, 16)
+_USUAL_LENGTH = len("2023-05-08 10:00:00")
+
+_CLEARLY_NEARER = 21  # days
+_STILL_NEAR = 182  # days; beyond, a vehicle's week says nothing about a date
+_MIDDLE_OF_WEEK = "-4"
+
+# The engine's own function, by its signature.
+_try_strptime = ibis.udf.scalar.builtin(
+    lambda text, form: ...,  # noqa: ARG005
+    name="try_strptime",
+    signature=(("string", "string"), "timestamp"),
+)
+
+
+def is_usual_moment(text: Any, value: Any) -> Any:
+    """Say whether a text is written as nearly all are, so that `value`, its plain cast, is what it says.
+
+    A cast takes much that is no date of the plant (time zones, infinity, years of five digits), so the value must
+    print as the text. That costs a third of what a regular expression does.
+    """
+    return (text.length() == _USUAL_LENGTH) & (value.cast("string") == text)
+
+
+def moment(text: Any, knr: Any, reading: DateReading) -> Any:
+    """Return the time that a stripped text writes, NULL for anything else; `knr` as in the lake, or any text."""
+    iso, slashed = matches_whole(text, _ISO), matches_whole(text, _SLASHED)
+    written = _swapped(text) if reading.iso_swapped else text
+    if reading.slashed == "each_row":
+        return ibis.cases((iso, written.try_cast("timestamp")), (slashed, _each_row(text, knr)))
+    ordered = _day_first(text) if reading.slashed == "day_first" else _month_first(text)
+    return ibis.cases((iso, written), (slashed, ordered)).try_cast("timestamp")
+
+
+def undecided(text: Any, knr: Any) -> Any:
+    """Say whether a stripped text with slashes is two dates of which its row does not tell the right one."""
+    first, second = _day_first(text).try_cast("timestamp"), _month_first(text).try_cast("timestamp")
+    both = matches_whole(text, _SLASHED) & first.notnull() & second.notnull()
+    return both & _each_row(text, knr).isnull()
+
+
+def evidence(rows: ibis.Table) -> ibis.Table:
+    """Return what the dates of `rows` (KNR, DATA: texts, all of one written form) show.
+
+    Returns:
+        one row, the fields of `dates.Evidence`.
+    """
+    text = stripped(rows.DATA)
+    slashed, iso = matches_whole(text, _SLASHED), matches_whole(text, _ISO)
+    texts = rows.select("KNR", text=text, slashed=slashed, iso=iso)
+    texts = texts.filter(texts.slashed | texts.iso)
+    first = ibis.cases((texts.slashed, _day_first(texts.text)), else_=texts.text)
+    second = ibis.cases((texts.slashed, _month_first(texts.text)), else_=_swapped(texts.text))
+    both = texts.mutate(
+        first=first.try_cast("timestamp"),
+        second=second.try_cast("timestamp"),
+        produced=_production(stripped(texts.KNR)),
+    )
+    only_first = both.first.notnull() & both.second.isnull()
+    only_second = both.second.notnull() & both.first.isnull()
+    either = both.first.notnull() & both.second.notnull() & (both.first != both.second)
+    near_first, near_second = _nearer(both.produced, both.first, both.second)
+    return both.aggregate(
+        dates=both.count(where=both.first.notnull() | both.second.notnull()),
+        only_first=both.count(where=only_first),
+        only_second=both.count(where=only_second),
+        either=both.count(where=either),
+        vehicles_first=both.KNR.nunique(where=either & near_first),
+        vehicles_second=both.KNR.nunique(where=either & near_second),
+        first_example=both.text.min(where=only_first).fill_null(""),
+        second_example=both.text.min(where=only_second).fill_null(""),
+        either_example=both.text.min(where=either).fill_null(""),
+    )
+
+
+def clear_day(rows: ibis.Table) -> ibis.Table:
+    """Return one of `rows` (KNR, DATA: texts) with an ISO date whose day is above 12, if there is one."""
+    text = rows.DATA
+    return rows.filter(matches_whole(text, _USUAL), text[_ISO_DAY] > "12").limit(1)
+
+
+def clear_minute(rows: ibis.Table) -> ibis.Table:
+    """Return one of `rows` (KNR, DATA: texts) with an ISO date whose minutes are not its month, if there is one."""
+    text = rows.DATA
+    return rows.filter(matches_whole(text, _USUAL), text[_ISO_MONTH] != text[_ISO_MINUTE]).limit(1)
+
+
+def clock(rows: ibis.Table, reading: DateReading) -> ibis.Table:
+    """Return what the clock times of `rows` (KNR, DATA: texts) show: one row, the fields of `dates.Clock`."""
+    timed = rows.filter(rows.DATA.contains(":"))
+    texts = timed.select(text=timed.DATA, at=moment(stripped(timed.DATA), stripped(timed.KNR), reading))
+    texts = texts.filter(texts["at"].notnull())
+    at = texts["at"]
+    return texts.aggregate(
+        rows=texts.count(),
+        minute_is_month=texts.count(where=at.minute() == at.month()),
+        hours=at.truncate("h").nunique(),
+        months=(at.year() * 12 + at.month()).nunique(),
+        example=texts.text.min().fill_null(""),
+    )
+
+
+def _day_first(text: Any) -> Any:
+    return text.re_replace(f"^{_SLASHED}$", r"\3-\2-\1\4")
+
+
+def _month_first(text: Any) -> Any:
+    return text.re_replace(f"^{_SLASHED}$", r"\3-\1-\2\4")
+
+
+def _swapped(text: Any) -> Any:
+    return text.re_replace(f"^{_ISO}$", r"\1-\3-\2\4")
+
+
+def _each_row(text: Any, knr: Any) -> Any:
+    """Return the one date that a text with slashes can be, or the one clearly nearer to the vehicle's week."""
+    first, second = _day_first(text).try_cast("timestamp"), _month_first(text).try_cast("timestamp")
+    near_first, near_second = _nearer(_production(knr), first, second)
+    return ibis.cases(
+        (second.isnull() | (first == second), first),
+        (first.isnull(), second),
+        (near_first, first),
+        (near_second, second),
+    )
+
+
+def _production(knr: Any) -> Any:
+    """Return the middle of a vehicle's production week; of its weekday some say 9. NULL for what is no KNR."""
+    return _try_strptime(knr.left(7) + _MIDDLE_OF_WEEK, "%G-%V-%u")
+
+
+def _nearer(produced: Any, first: Any, second: Any) -> tuple[Any, Any]:
+    """Say whether the first, and whether the second date is near to a production week, and clearly nearer."""
+    to_first, to_second = (one.delta(produced, unit="day").abs() for one in (first, second))
+    return (
+        (to_first + _CLEARLY_NEARER < to_second) & (to_first <= _STILL_NEAR),
+        (to_second + _CLEARLY_NEARER < to_first) & (to_second <= _STILL_NEAR),
+    )

@@ -1,0 +1,1 @@
+"""Training: split, families in competition, calibration and threshold."""

@@ -1,0 +1,1 @@
+"""The table of vehicles: labels, facts, and how it is kept up to date."""

@@ -1,0 +1,1 @@
+"""Model versions: what is recorded, named, told and shown of them."""
