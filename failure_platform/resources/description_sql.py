@@ -24,6 +24,7 @@ from failure_platform.domain.features.touched import rows_needed, touched_vehicl
 from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import Target
 from failure_platform.domain.vehicles.labels import labels, vehicles_without_prediction_point
+from failure_platform.resources import sql_text
 from failure_platform.resources.tables import create_tables
 
 Declared = tuple[tuple[str, tuple[date, date]], ...]
@@ -106,5 +107,5 @@ def _tables(backend: Backend, results: str, declared: Declared) -> LakeTables:
 
 
 def _made(backend: Backend, name: str, sql: str) -> ir.Table:
-    backend.con.execute(f'CREATE TEMP TABLE "{name}" AS {sql}')
+    backend.con.execute(f"CREATE TEMP TABLE {sql_text.name(name)} AS {sql}")
     return backend.table(name)
