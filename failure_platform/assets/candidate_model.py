@@ -194,7 +194,7 @@ def _save(platform: Platform, target: str, frame: pd.DataFrame, model: "TrainedM
         recipe=model.recipe.as_dict(),
         seed=model.recipe.seed,
         code_version=CODE_VERSION,
-        libraries=installed(),
+        libraries=installed(model.family),
     )
     facts = model.facts
     unsigned = ModelToSave(

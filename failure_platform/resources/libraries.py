@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 RECORDED = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
+# What a family's figures depend on besides: another version of them gives another model, so another name.
+RECORDED_OF_FAMILY = {"sequence": ("torch", "skorch")}
 
 # How many leading parts of a version must agree before a model is read. scikit-learn keeps no promise about its fitted
 # attributes between minor versions; skops is at 0.x, where a minor version may change the file; numpy keeps its
@@ -14,9 +16,9 @@ RECORDED = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
 _MUST_AGREE = {"scikit-learn": 2, "skops": 2, "numpy": 1}
 
 
-def installed() -> dict[str, str]:
-    """Return the version of each library that a model's figures depend on."""
-    return {name: version(name) for name in RECORDED}
+def installed(family: str = "") -> dict[str, str]:
+    """Return the version of each library that the figures of a family's models depend on."""
+    return {name: version(name) for name in (*RECORDED, *RECORDED_OF_FAMILY.get(family, ()))}
 
 
 def disagreements(recorded: Mapping[str, str], here: Mapping[str, str]) -> list[str]:

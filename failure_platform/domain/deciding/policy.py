@@ -106,8 +106,8 @@ def _enough(comparison: ComparisonRecord, gates: Gates) -> Iterator[GateResult]:
         uses,
         gates.most_uses,
         uses <= gates.most_uses,
-        f"This is comparison {uses} on these vehicles, of {gates.most_uses} before newer ones are needed; the level "
-        f"{comparison.alpha:g} is divided among them.",
+        f"This is comparison {uses} on these vehicles, of {gates.most_uses} before newer ones are needed; each "
+        f"is judged more strictly, so that {comparison.alpha:g} is the chance of a wrong 'better' among all.",
     )
 
 
