@@ -62,23 +62,24 @@ def comparison(found: dict[str, Any], out: Console) -> None:
 
 def models(result: dict[str, Any], out: Console) -> None:
     """Draw the versions and the decisions."""
-    table = Table("version", "state", "family", "made", "trained until", title=result["target"], title_justify="left")
-    for column in ("vehicles", "failures", "AUC", "AP", "recall"):
-        table.add_column(column, justify="right")
-    table.add_column("verdict")
+    # It has to be read in 80 columns: what must be typed again and the figures are never cut.
+    table = Table(title=result["target"], title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column("version", no_wrap=True)
+    table.add_column("state", min_width=10)
+    table.add_column("family", min_width=10)
+    table.add_column("made", no_wrap=True)
+    for column in ("vehicles", "AUC", "AP"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for version in result["versions"]:
         metrics = version["metrics"]
         table.add_row(
             version["version"],
             version["state"],
-            version["family"],
-            version["created_at"],
-            version["trained_until"],
+            version["family"].replace("_", " "),
+            version["created_at"][:10],
             f"{version['vehicles']:,}",
-            f"{version['failures']:,}",
-            _number(metrics.get("roc_auc")),
-            _number(metrics.get("average_precision")),
-            _number(metrics.get("recall")),
+            *(_short(metrics.get(name)) for name in ("roc_auc", "average_precision")),
             _coloured(version["verdict"] or ""),
         )
     out.print(table)
@@ -163,6 +164,10 @@ def examined(result: dict[str, Any], out: Console) -> None:
     for check in result["checks"]:
         mark = "[green]ok[/]" if check["ok"] else "[red]no[/]"
         out.print(f"{mark}  {check['check']}" + (f": {check['what to do']}" if check["what to do"] else ""))
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _number(value: float | None, *, sign: bool = False) -> str:
