@@ -10,10 +10,12 @@ from training_plant import plant
 
 from failure_platform.domain.families.catalogue import DEFAULT, families
 from failure_platform.domain.families.family import Family, RecipeRefusedError, Setting
-from failure_platform.domain.families.fronts import front_steps
+from failure_platform.domain.families.fronts import front_steps, places_used
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.fitting import Recipe, score, train
+from failure_platform.domain.training.inner_validation import Ground, fit_whole
 from failure_platform.domain.training.split import time_split
+from failure_platform.domain.vehicles.wide import feature_columns
 from failure_platform.resources.model_files import ALLOWED_TYPES
 
 HORIZON = ROAD_TEST.horizon
@@ -102,3 +104,19 @@ def test_a_setting_may_leave_the_distances_out() -> None:
     assert not [name for name in model.features if name.startswith("distance:")]
     products = [one for one in model.facts.tried if one.setting["front"] == "products"]
     assert [one.setting["without"] for one in products] == ["distance"]
+
+
+@pytest.mark.parametrize("name", ["logistic_regression", "histogram_gradient_boosting"])
+def test_fitted_on_the_columns_it_uses_a_model_says_the_same(name: str) -> None:
+    """A model asks for the features behind its screen alone, and not one probability changes by that."""
+    split = time_split(plant(500, 40)[0], HORIZON)
+    x, y = split.training[feature_columns(split.training)], split.training["label"].to_numpy(dtype=np.int8)
+    (family,) = families((name,))
+    setting = Setting.of(name, next(values for values in family.grid(x.shape[1]) if values["keep"] is not None))
+    ground = Ground(x, y, [], None, 1)
+    wide = fit_whole(x, ground, family, setting, "none")
+    used = [x.columns[place] for place in places_used(wide, x.shape[1])]
+    assert 0 < len(used) < x.shape[1]
+    narrow = fit_whole(x[used], ground, family, setting, "none")
+    new = split.comparison
+    assert np.array_equal(wide.predict_proba(new[x.columns]), narrow.predict_proba(new[used]))

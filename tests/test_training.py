@@ -22,6 +22,7 @@ from failure_platform.domain.training.calibration import calibrate
 from failure_platform.domain.training.fitting import NotTrainableError, Recipe, TrainedModel, score, train
 from failure_platform.domain.training.split import Split, time_split
 from failure_platform.domain.training.thresholds import Aim
+from failure_platform.domain.vehicles.wide import feature_columns
 from failure_platform.resources.model_files import ALLOWED_TYPES
 
 HORIZON = ROAD_TEST.horizon
@@ -73,7 +74,9 @@ def test_the_facts_hold_what_made_the_model(plant: tuple[Split, TrainedModel, np
     assert best.log_loss < facts.base_rate_log_loss
     assert facts.as_dict()["trained_until"] == split.training["predicted_at"].max().isoformat()
     assert facts.failures == split.training["label"].sum() == round(model.base_rate * facts.vehicles)
-    assert facts.features == {"kept": len(model.features), "constant": 0, "rare": 0}
+    competed = len(feature_columns(split.training))
+    assert facts.features == {"kept": competed, "constant": 0, "rare": 0}
+    assert set(model.features) < set(feature_columns(split.training)), "it asks only for what it uses"
     assert set(facts.durations) == {"search", "fit", "all"}
     assert (facts.mode, facts.started_from, facts.aim) == ("full", None, {"kind": "f1"})
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
 from sklearn.impute import SimpleImputer
-from sklearn.pipeline import FeatureUnion
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, QuantileTransformer
 
 from failure_platform.domain.families.family import Value
@@ -72,3 +72,22 @@ def front_steps(front: Value, features: int, rows: int, seed: int) -> Steps:
 def screen_steps(keep: Value) -> Steps:
     """Return the unfitted step that keeps that many columns by their univariate F score; none for None."""
     return [] if keep is None else [("screen", SelectKBest(f_classif, k=keep))]
+
+
+def places_used(pipeline: Pipeline, columns: int) -> list[int]:
+    """Return the places of the input columns that a fitted pipeline's screen lets through to its classifier.
+
+    Fitted on these columns alone, the same setting gives the same classifier: everything before it works column by
+    column. All places where there is no screen, or where columns are multiplied with one another.
+    """
+    places = np.arange(columns)
+    if "screen" not in pipeline.named_steps or "products" in pipeline.named_steps:
+        return places.tolist()
+    for step in pipeline.named_steps.values():
+        if isinstance(step, SimpleImputer):
+            places = places[~np.isnan(step.statistics_)]
+        elif isinstance(step, FeatureUnion):
+            places = np.tile(places, len(step.transformer_list))
+        elif isinstance(step, VarianceThreshold | SelectKBest):
+            places = places[step.get_support()]
+    return sorted(set(places.tolist()))

@@ -18,6 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 from threadpoolctl import threadpool_limits
 
+from failure_platform.domain.families.fronts import places_used
 from failure_platform.domain.training.balancing import recency_weights
 from failure_platform.domain.training.calibration import Calibration, Corrected, calibrate
 from failure_platform.domain.training.facts import TrainingFacts, facts_of
@@ -138,8 +139,11 @@ def _fit(found: Found, calibration: Calibration, ground: Ground, start: Start | 
     best = found.best
     columns = best.family.chosen_columns(best.setting.values, [str(name) for name in ground.x.columns])
     if start is None:
-        features = columns
-        model: Any = fit_whole(ground.x[columns], ground, best.family, best.setting, best.balance)
+        wide = fit_whole(ground.x[columns], ground, best.family, best.setting, best.balance)
+        # A model asks for what it uses alone: preparing a thousand columns that its screen drops would be nearly all
+        # of the cost of every prediction.
+        features = [columns[place] for place in places_used(wide, len(columns))]
+        model: Any = fit_whole(ground.x[features], ground, best.family, best.setting, best.balance)
     else:
         features = list(start.features)
         columns = [name for name in columns if name in set(varying(ground.x))]
