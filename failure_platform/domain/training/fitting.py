@@ -139,11 +139,12 @@ def _fit(found: Found, calibration: Calibration, ground: Ground, start: Start | 
     best = found.best
     columns = best.family.chosen_columns(best.setting.values, [str(name) for name in ground.x.columns])
     if start is None:
-        wide = fit_whole(ground.x[columns], ground, best.family, best.setting, best.balance)
+        model: Any = fit_whole(ground.x[columns], ground, best.family, best.setting, best.balance)
         # A model asks for what it uses alone: preparing a thousand columns that its screen drops would be nearly all
         # of the cost of every prediction.
-        features = [columns[place] for place in places_used(wide, len(columns))]
-        model: Any = fit_whole(ground.x[features], ground, best.family, best.setting, best.balance)
+        features = [columns[place] for place in places_used(model, len(columns))]
+        if len(features) < len(columns):
+            model = fit_whole(ground.x[features], ground, best.family, best.setting, best.balance)
     else:
         features = list(start.features)
         columns = [name for name in columns if name in set(varying(ground.x))]
