@@ -3,14 +3,12 @@
 What belongs here: how figures look and whether they keep to what is allowed. What does not: where they come from.
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
+from readme_table import write_between
 from rich.table import Table
 
-README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- ingest benchmark -->", "<!-- end of ingest benchmark -->"
 COLUMNS = ("what", "platform", "compared with", "ratio", "allowed", "peak memory", "allowed", "met")
 GIB = 1 << 30
@@ -69,9 +67,4 @@ def show(rows: Sequence[Sequence[str]]) -> Table:
 
 def write(rows: Sequence[Sequence[str]]) -> None:
     """Put the table between the README's markers."""
-    text = README.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        sys.exit(f"{README} lacks the lines {BEGIN} and {END}: put them where the table belongs")
-    before, rest = text.split(BEGIN)
-    lines = ["| " + " | ".join(row) + " |" for row in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
-    README.write_text("\n".join([before + BEGIN, "", *lines, "", END + rest.split(END)[1]]), encoding="utf-8")
+    write_between(BEGIN, END, COLUMNS, rows)

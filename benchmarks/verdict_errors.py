@@ -13,18 +13,16 @@ the verdict may say (verdict_truths).
 
 import argparse
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
-from pathlib import Path
 
+from readme_table import write_between
 from verdict_truths import ERROR, TRUTHS, Truth, any_better, compared, counted, share
 
 from failure_platform.domain.comparison.values import Comparison
 
-README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- verdict errors -->", "<!-- end of verdict errors -->"
 COLUMNS = (
     "what is true",
@@ -58,7 +56,7 @@ def main() -> None:
             rows.append(row)
             print(" | ".join(row), flush=True)
     if asked.write:
-        _write(rows)
+        write_between(BEGIN, END, COLUMNS, rows)
 
 
 def _rows(asked: argparse.Namespace, pool: ProcessPoolExecutor) -> Iterator[tuple[str, ...]]:
@@ -95,16 +93,6 @@ def _held(found: float, limit: float) -> tuple[str, str, str]:
 
 def _percent(part: float) -> str:
     return f"{100 * part:.3g} %"
-
-
-def _write(rows: list[tuple[str, ...]]) -> None:
-    """Put the table between the README's markers."""
-    text = README.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        sys.exit(f"{README} lacks the lines {BEGIN} and {END}: put them where the table belongs")
-    before, rest = text.split(BEGIN)
-    lines = ["| " + " | ".join(row) + " |" for row in (COLUMNS, ["---"] * len(COLUMNS), *rows)]
-    README.write_text("\n".join([before + BEGIN, "", *lines, "", END + rest.split(END)[1]]), encoding="utf-8")
 
 
 if __name__ == "__main__":

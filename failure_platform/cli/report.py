@@ -79,7 +79,7 @@ def models(result: dict[str, Any], out: Console) -> None:
             version["family"].replace("_", " "),
             version["created_at"][:10],
             f"{version['vehicles']:,}",
-            *(_short(metrics.get(name)) for name in ("roc_auc", "average_precision")),
+            *(_number(metrics.get(name), digits=3) for name in ("roc_auc", "average_precision")),
             _coloured(version["verdict"] or ""),
         )
     out.print(table)
@@ -166,14 +166,10 @@ def examined(result: dict[str, Any], out: Console) -> None:
         out.print(f"{mark}  {check['check']}" + (f": {check['what to do']}" if check["what to do"] else ""))
 
 
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _number(value: float | None, *, sign: bool = False) -> str:
+def _number(value: float | None, *, sign: bool = False, digits: int = 4) -> str:
     if value is None:
         return "-"
-    return f"{value:+.4f}" if sign else f"{value:.4f}"
+    return f"{value:{'+' if sign else ''}.{digits}f}"
 
 
 def _coloured(word: str) -> str:

@@ -107,7 +107,7 @@ def _enough(comparison: ComparisonRecord, gates: Gates) -> Iterator[GateResult]:
         gates.most_uses,
         uses <= gates.most_uses,
         f"This is comparison {uses} on these vehicles, of {gates.most_uses} before newer ones are needed; each "
-        f"is judged more strictly, so that {comparison.alpha:g} is the chance of a wrong 'better' among all.",
+        f"is judged more strictly, so that a wrong 'better' among all has a chance of at most {comparison.alpha:g}.",
     )
 
 

@@ -1,0 +1,17 @@
+"""Puts a benchmark's table between its markers in the README. Nothing else."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def write_between(begin: str, end: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Replace what stands between two lines of the README by a table."""
+    text = README.read_text(encoding="utf-8")
+    if begin not in text or end not in text:
+        sys.exit(f"{README} lacks the lines {begin} and {end}: put them where the table belongs")
+    before, rest = text.split(begin)
+    lines = ["| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows)]
+    README.write_text("\n".join([before + begin, "", *lines, "", end + rest.split(end)[1]]), encoding="utf-8")
