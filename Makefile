@@ -23,12 +23,12 @@ setup-sequence: $(READY_SEQUENCE) ## add what the sequence model needs (PyTorch:
 
 $(READY): pyproject.toml requirements.lock | $(filter .tools/bin/uv,$(UV))
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	VIRTUAL_ENV=$(VENV) $(UV) pip sync --require-hashes requirements.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip sync --compile-bytecode --require-hashes requirements.lock
 	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	touch $@
 
 $(READY_SEQUENCE): $(READY) requirements-sequence.lock
-	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --require-hashes --requirements requirements-sequence.lock
+	VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --compile-bytecode --require-hashes --requirements requirements-sequence.lock
 	touch $@
 
 demo: setup ## simulated uploads become a compared, promotable model; the UI stays up until Ctrl-C

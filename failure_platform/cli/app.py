@@ -267,6 +267,19 @@ def _check_settings() -> None:
 @contextmanager
 def _exit_codes() -> Iterator[None]:
     """Turn the errors that a person can act on into a message and a documented exit code."""
+    try:
+        yield
+    except Exception as error:
+        code = _exit_code(error)
+        if code is None:
+            raise
+        err.print(f"[red]{type(error).__name__.removesuffix('Error')}[/]: {escape(str(error))}")
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> int | None:
+    """Return the documented exit code of an error; None: it is not a person's to act on."""
+    # Imported once there is an error: together they take seconds, and most commands need few of them.
     from failure_platform.cli.decide import DecisionNotTakenError
     from failure_platform.cli.instance import HomeBusyError
     from failure_platform.cli.process import StageFailedError
@@ -291,8 +304,4 @@ def _exit_codes() -> Iterator[None]:
         LakeError: 1,
         DiskFullError: 1,
     }
-    try:
-        yield
-    except tuple(codes) as error:
-        err.print(f"[red]{type(error).__name__.removesuffix('Error')}[/]: {escape(str(error))}")
-        sys.exit(next(code for kind, code in codes.items() if isinstance(error, kind)))
+    return next((code for kind, code in codes.items() if isinstance(error, kind)), None)
