@@ -38,7 +38,7 @@ up: setup ## start the platform on the uploads in ./data/uploads
 	$(BIN)/failure-platform up
 
 test: setup browser ## the tests (under 10 minutes)
-	$(BIN)/python -m pytest -m "not slow and not sequence" -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow and not sequence" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup browser ## the longer proofs
 	$(BIN)/python -m pytest -m "slow and not sequence"

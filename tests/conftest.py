@@ -9,6 +9,14 @@ import pytest
 from failure_platform.settings import Settings
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
+# They start whole platforms or many processes. Begun last, they would leave the other cores idle for minutes.
+LONGEST = ("test_live.py", "test_process.py", "test_restart.py", "test_registry.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; within a file the order stays."""
+    last = len(LONGEST)
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else last)
 
 
 @pytest.fixture
