@@ -23,6 +23,7 @@ from lake_worker import (
 )
 from merging_plant import csv, measured
 
+from failure_platform.resources.copies import share
 from failure_platform.resources.failure_points import POINTS, reached
 
 KILLED = -signal.SIGKILL
@@ -55,6 +56,11 @@ def states(tmp_path_factory):
     return seen
 
 
+def has_spares(folder):
+    (folder / "one").write_bytes(b"1")
+    return not share(folder / "one", folder / "other")
+
+
 def left_behind(home):
     return [path for path in home.rglob("*") if path.name.endswith((".part", ".wal")) or path.name.startswith("spill")]
 
@@ -75,6 +81,8 @@ def kill_and_run_again(home, states, point, nth):
 @pytest.mark.fault(1, 2)
 @pytest.mark.parametrize("point", sorted(POINTS))
 def test_killed_at_a_point_nothing_is_half_done(tmp_path, states, point):
+    if point == "publish.spare_taken" and not has_spares(tmp_path):
+        pytest.skip("files share their blocks here: no snapshot is made of an older one")
     assert kill_and_run_again(tmp_path, states, point, 1)
 
 

@@ -17,6 +17,7 @@ Point = Literal[
     "write.before_commit",
     "write.committed",
     "write.checkpointed",
+    "publish.spare_taken",
     "publish.copied",
     "publish.renamed",
 ]

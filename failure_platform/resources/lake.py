@@ -78,7 +78,7 @@ class Lake:
         with self.lock.held():
             self._make_if_new()
             # Told before the work instead of after it.
-            require_room("the lake's next snapshot", self.path.parent, self.path.stat().st_size, _NOT_WRITTEN)
+            require_room("the lake's next snapshot", self.path.parent, snapshot.room(self.path), _NOT_WRITTEN)
             with self._opened() as con:
                 con.execute("BEGIN")
                 try:

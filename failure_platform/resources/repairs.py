@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 
 from failure_platform.resources import snapshot, sql_text
+from failure_platform.resources.copies import copy
 from failure_platform.resources.disk_space import require_room
 from failure_platform.resources.durable import sync, whole
 from failure_platform.resources.lake import Lake
@@ -70,7 +71,7 @@ def restore(lake: Lake) -> Restored:
             if source.is_whole:
                 require_room("the restored lake", lake.path.parent, source.file.stat().st_size, _NOTHING_CHANGED)
                 with whole(lake.path.with_name("restored.duckdb")) as draft:
-                    snapshot.copy(source.file, draft)
+                    copy(source.file, draft)
                 kept = _exchange(lake.path.with_name("restored.duckdb"), lake)
                 return Restored("The lake was put back from its published snapshot.", problems, kept)
     raise LakeError(

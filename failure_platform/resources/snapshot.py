@@ -1,27 +1,26 @@
 """The published snapshot: the copy of the lake that readers open, so that they and a writer never meet.
 
-Belongs here: making the copy, `lake.json` that points to it, and removing the one before. Does not belong here: when
-to publish, and under which lock (`lake`).
+Belongs here: publishing a copy, `lake.json` that points to it, and what becomes of the one before. Does not belong
+here: copying (`copies`), when to publish, and under which lock (`lake`).
 
 Every snapshot has a name of its own. DuckDB shares one database per path within a process, so a new file under the old
 name would show old rows to a process that still reads them. A removed snapshot lives on for those who have it open.
+
+The snapshot before the newest stays as the spare, of which the next one is made: so publishing writes what changed,
+not the whole lake. Where files can share blocks there is none.
 """
 
-import errno
 import json
-import os
 import re
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from failure_platform.resources.copies import copy, renew, share
 from failure_platform.resources.durable import sweep, whole
 from failure_platform.resources.failure_points import reached
 from failure_platform.resources.lake_errors import REPAIR, LakeUnreadableError
 
 _SNAPSHOT = re.compile(r"^published-(?P<commits>\d+)\.duckdb$")
-_LARGEST_PIECE = 1 << 30
-_NOT_OFFERED = (errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF)
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,11 @@ def marker_of(lake: Path) -> Path:
 def log_of(lake: Path) -> Path:
     """Return where DuckDB keeps the write-ahead log of a lake while there is one."""
     return lake.with_name(f"{lake.name}.wal")
+
+
+def spare_of(lake: Path) -> Path:
+    """Return where the copy lies of which the next snapshot is made, while there is one."""
+    return lake.with_name("spare.duckdb")
 
 
 def published(lake: Path) -> Published | None:
@@ -87,16 +91,28 @@ def snapshots(lake: Path) -> list[tuple[int, Path]]:
 
 def publish(lake: Path, commits: int) -> None:
     """Copy the lake, which is closed and checkpointed, and point readers to the copy. Only under the writers' lock."""
-    snapshot = lake.with_name(f"published-{commits}.duckdb")
+    snapshot, spare = lake.with_name(f"published-{commits}.duckdb"), spare_of(lake)
     with whole(snapshot) as draft:
-        copy(lake, draft)
+        is_shared = share(lake, draft)
+        if not is_shared and not renew(lake, spare, draft):
+            copy(lake, draft)
         reached("publish.copied")
     reached("publish.renamed")
     note(lake, commits, snapshot.name)
-    for _, older in snapshots(lake):
-        if older != snapshot:
-            older.unlink(missing_ok=True)
+    spare.unlink(missing_ok=True)
+    older = [file for _, file in snapshots(lake) if file != snapshot]
+    if older and not is_shared:
+        # Under another name nobody finds it any more; who has it open keeps it from being used.
+        older.pop().replace(spare)
+    for file in older:
+        file.unlink(missing_ok=True)
     sweep(lake.parent)
+
+
+def room(lake: Path) -> int:
+    """Return how many bytes the next snapshot takes beside what is there, if the spare can be used."""
+    spare = spare_of(lake)
+    return max(lake.stat().st_size - (spare.stat().st_size if spare.exists() else 0), 0)
 
 
 def note(lake: Path, commits: int, snapshot: str) -> None:
@@ -105,17 +121,3 @@ def note(lake: Path, commits: int, snapshot: str) -> None:
     with whole(marker_of(lake)) as draft:
         facts = asdict(Published(commits, snapshot, now.st_size, now.st_mtime_ns))
         draft.write_text(json.dumps(facts) + "\n", encoding="utf-8")
-
-
-def copy(source: Path, target: Path) -> None:
-    """Copy a file's bytes within the kernel, or without copying at all where the file system can share them."""
-    size = source.stat().st_size
-    with source.open("rb") as original, target.open("wb") as made:
-        try:
-            while os.copy_file_range(original.fileno(), made.fileno(), _LARGEST_PIECE):
-                pass
-        except (AttributeError, OSError) as refused:
-            if isinstance(refused, OSError) and refused.errno not in _NOT_OFFERED:
-                raise
-    if target.stat().st_size != size:
-        shutil.copyfile(source, target)
