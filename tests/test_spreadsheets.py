@@ -235,6 +235,22 @@ def test_an_error_in_a_cell_is_no_empty_cell(read, spelling):
     assert [row[-2] for row in placed(read(content, "resultados"))] == ["1", "#N/A", "3"]
 
 
+@pytest.mark.fault(30)
+@pytest.mark.parametrize("before_the_cut", [0, 1, 5])
+def test_an_error_is_found_wherever_the_pieces_end_that_are_looked_through(read, before_the_cut):
+    """A part is looked through a MiB at a time: the cell's type may end one piece, and its value begin the next."""
+    rows = [["k", "n", 2, 10, "Nm", 0, value, MOMENT] for value in (1, "#N/A", 3)]
+
+    def moved(name, part):
+        if not name.endswith("sheet1.xml"):
+            return part
+        missing = (1 << 20) - before_the_cut - part.index(b'"><v>#N/A')
+        return part.replace(b"<sheetData>", b"<!--" + b"x" * (missing - 7) + b"--><sheetData>")
+
+    content = rezipped(workbook({"A": [MEASURED, *rows]}), moved)
+    assert [row[-2] for row in placed(read(content, "resultados"))] == ["1", "#N/A", "3"]
+
+
 def test_rows_and_cells_need_not_say_where_they_stand(read):
     """Then each follows the one before; a formula without value is found there too."""
     sheet = b'<row><c t="str"><v>KNR</v></c><c t="str"><v>STATUS</v></c><c t="str"><v>DATA</v></c></row>'

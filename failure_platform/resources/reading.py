@@ -23,7 +23,7 @@ from failure_platform.domain.rows.formulas import DISARMED
 from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, findings, split_line
 from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.resources import sql_text
-from failure_platform.resources.containers import Limits, container_of, gunzip, inspect_workbook
+from failure_platform.resources.containers import Limits, container_of, gunzip, inspected_workbook
 from failure_platform.resources.csv_rows import CsvTable, read_csv_rows
 from failure_platform.resources.date_evidence import date_reading
 from failure_platform.resources.people import pseudonyms
@@ -143,8 +143,8 @@ def read_upload(
         with scratch(folder, threads=threads, memory_limit=memory_limit) as con:
             if container == "zip":
                 containers.append("xlsx")
-                odd_parts = inspect_workbook(source, limits)
-                places, understood = read_workbook(source, contract, pseudonym, folder / "rows.parquet", odd_parts)
+                with inspected_workbook(source, limits) as odd_parts:
+                    places, understood = read_workbook(source, contract, pseudonym, folder / "rows.parquet", odd_parts)
             else:
                 containers.append("csv")
                 places, understood = _read_text(con, source, text_copy, contract, pseudonym, folder / "rows.parquet")

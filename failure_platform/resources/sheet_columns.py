@@ -9,6 +9,7 @@ measured values is read as what its first cells are, numbers or texts; and once 
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,19 +37,23 @@ class SheetTable:
     Args:
         header: where its columns are; in row -1 where it has none.
         textual: columns with texts among their first cells.
-        odd: whether the sheet may hold cells that the native reader gives back as empty.
     """
 
     header: Header
     textual: frozenset[int]
-    odd: bool
 
 
 class SheetColumns:
     """The columns of a table in a sheet, below its header."""
 
     def __init__(
-        self, path: Path, part: SheetPart, table: SheetTable, contract: Contract, about: WorkbookParts
+        self,
+        path: Path,
+        part: SheetPart,
+        table: SheetTable,
+        contract: Contract,
+        about: WorkbookParts,
+        odd_parts: Future[frozenset[str]],
     ) -> None:
         """Read the columns that the header names.
 
@@ -59,14 +64,14 @@ class SheetColumns:
         self._types = {column.name: column.type for column in contract.columns}
         by_name = [(name, place) for block in table.header.blocks for name, place in block.items()]
         places = {place for _, place in by_name}
-        self._odd = OddCells()
-        if table.odd:
-            self._odd = odd_cells(path, part.part, self._first, places, recalculated=about.recalculated)
-            if self._odd.valueless:
-                raise without_value(part.name, self._odd.valueless)
         measured = {place for name, place in by_name if self._types.get(name) == "number"}
         numbers = measured - table.textual
         self._columns, clean = self._load({place: place in numbers for place in places})
+        self._odd = OddCells()
+        if part.part in odd_parts.result():
+            self._odd = odd_cells(path, part.part, self._first, places, recalculated=about.recalculated)
+            if self._odd.valueless:
+                raise without_value(part.name, self._odd.valueless)
         # Texts that look like numbers may be rounded numbers; where not every cell was a number, some are texts.
         mixed = {place for place in measured - numbers if self._may_hold_numbers(place)} | (set() if clean else numbers)
         self._otherwise = self._load({place: place not in numbers for place in mixed})[0] if mixed else {}

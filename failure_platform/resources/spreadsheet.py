@@ -6,7 +6,8 @@ Belongs here: which sheets hold the table, and the order of their rows. Does not
 A full sheet of 8 columns takes some 0.7 GB of memory.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ Pseudonym = Callable[[str | None], str | None]
 
 
 def read_workbook(
-    path: Path, contract: Contract, pseudonym: Pseudonym, target: Path, odd_parts: Collection[str]
+    path: Path, contract: Contract, pseudonym: Pseudonym, target: Path, odd_parts: Future[frozenset[str]]
 ) -> tuple[RowPlaces, dict[str, Any]]:
     """Write the rows of all sheets that hold the table to `target`, in the workbook's order.
 
@@ -48,14 +49,14 @@ def read_workbook(
         contract: what its columns are.
         pseudonym: what replaces personal values.
         target: the parquet file to write.
-        odd_parts: parts of the zip that may hold formulas or errors.
+        odd_parts: parts of the zip that may hold formulas or errors, once that is known.
 
     Raises:
         UploadRefusedError: no sheet has the header, one has part of it, a formula of the table has no value, or the
             workbook cannot be read.
     """
     about = workbook_parts(path)
-    tables, passed = _tables(path, about, contract, odd_parts)
+    tables, passed = _tables(path, about, contract)
     first = tables[0][1].header
     names = (*contract.names, QUARANTINE_ID) if first.corrects else contract.names
     schema = pa.schema([(name, pa.string()) for name in names])
@@ -63,14 +64,14 @@ def read_workbook(
     starts: list[tuple[int, str | None, int]] = []
     read: dict[str, int] = {}
     written = 0
-    with pq.ParquetWriter(target, schema) as writer:
+    with pq.ParquetWriter(target, schema) as writer, ThreadPoolExecutor() as pool:
         for part, table in tables:
             header = table.header
             if header.corrects > first.corrects:
                 raise _late_quarantine_ids(part.name)
-            sheet = SheetColumns(path, part, table, contract, about)
+            sheet = SheetColumns(path, part, table, contract, about, odd_parts)
             for block in header.blocks:
-                columns = [sheet.texts(name, block.get(name)) for name in names]
+                columns = list(pool.map(lambda name, on=sheet, at=block: on.texts(name, at.get(name)), names))
                 for place in personal:
                     columns[place] = _renamed(columns[place], pseudonym)
                 starts.append((written, part.name, header.row + 2))
@@ -86,7 +87,7 @@ def read_workbook(
 
 
 def _tables(
-    path: Path, about: WorkbookParts, contract: Contract, odd_parts: Collection[str]
+    path: Path, about: WorkbookParts, contract: Contract
 ) -> tuple[list[tuple[SheetPart, SheetTable]], list[str]]:
     """Return the sheets that hold the table, each with its header, and the names of those passed over."""
     tables: list[tuple[SheetPart, SheetTable]] = []
@@ -106,14 +107,14 @@ def _tables(
                     continue
                 # Row -1 says that its first row is data.
                 header = replace(tables[0][1].header, row=-1, extra=(), absent=())
-            tables.append((part, _table(header, head, part.part in odd_parts)))
+            tables.append((part, _table(header, head)))
     if not tables:
         raise _no_table(passed, refusal, contract)
     return tables, passed
 
 
-def _table(header: Header, head: Head, odd: bool) -> SheetTable:
-    return SheetTable(header, frozenset(column for row, column in head.texts if row > header.row), odd)
+def _table(header: Header, head: Head) -> SheetTable:
+    return SheetTable(header, frozenset(column for row, column in head.texts if row > header.row))
 
 
 def _goes_on(head: Sequence[Sequence[str]], header: Header, contract: Contract) -> bool:
