@@ -106,6 +106,58 @@ def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_one_read(
     assert isinstance(read("small.csv", OTHER, by), Received)
 
 
+@pytest.fixture
+def several(tmp_path: Path) -> tuple[Inbox, list[Receipt]]:
+    """Five received uploads; the third is refused when it is read."""
+    inbox = Inbox(tmp_path / "uploads", tmp_path / "archive")
+    for number in range(5):
+        content = "no such header\n" if number == 2 else f"{STATUS}2024-0210002,M600,2024-01-09 06:00:0{number}\n"
+        (inbox.folder("status") / f"{number}.csv").write_text(content)
+    receipts = [inbox.receive("status", seen) for seen in inbox.look("status")]
+    return inbox, sorted((one for one in receipts if one), key=lambda one: one.name)
+
+
+def test_reading_ahead_gives_each_upload_its_own_answer_in_order(
+    tmp_path: Path, several: tuple[Inbox, list[Receipt]], reader: Callable[..., ReaderProcess]
+) -> None:
+    inbox, receipts = several
+    staging = Staging(tmp_path / "staging", inbox, reader(), 2, "1GB", dict.fromkeys(CONTRACTS, DateRule()))
+    read = list(staging.read_all(receipts, CONTRACTS["status"], KEY))
+    assert [receipt for receipt, _ in read] == receipts
+    assert [isinstance(one, Refused) for _, one in read] == [False, False, True, False, False]
+    assert all(one.folder.name == receipt.key for receipt, one in read if isinstance(one, Received))
+
+
+def test_who_leaves_early_waits_for_no_file_and_none_is_read_any_more(
+    tmp_path: Path,
+    several: tuple[Inbox, list[Receipt]],
+    reader: Callable[..., ReaderProcess],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run that is cancelled ends, although its reader stands still in the middle of a file."""
+    inbox, receipts = several
+    by, asked = reader(seconds=600), []
+    staging = Staging(tmp_path / "staging", inbox, by, 2, "1GB", dict.fromkeys(CONTRACTS, DateRule()))
+
+    def read(receipt: Receipt, *_: object) -> Refused:
+        asked.append(receipt)
+        if len(asked) > 1:
+            by.call(time.sleep, 600)
+        return Refused("read")
+
+    monkeypatch.setattr(staging, "read", read)
+    reading = staging.read_all(receipts, CONTRACTS["status"], KEY)
+    assert next(reading) == (receipts[0], Refused("read"))
+    while len(asked) < 2:
+        time.sleep(0.01)
+    # A thread of its own, so that a wait fails this test and does not hold up the others.
+    leaving = threading.Thread(target=reading.close, daemon=True)
+    leaving.start()
+    leaving.join(20)
+    assert not leaving.is_alive()
+    assert asked == receipts[:2]
+
+
 @pytest.mark.fault(32)
 def test_a_reader_that_stands_still_is_stopped_and_the_next_file_read(
     read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess]

@@ -4,6 +4,7 @@ What belongs here: archive, read, show what was understood. What does not: what 
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 import dagster as dg
@@ -66,25 +67,28 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     def raw(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with kept_open(events_of(context)):
-            staged: dict[str, Received | Refused] = {}
-            # Each look at them asks the event log.
-            keys = context.partition_keys
-            receipts = dict(zip(keys, platform.inbox.receipts_of(contract.kind, keys), strict=True))
-            for number, key in enumerate(keys, 1):
-                staged[key] = platform.staging.read(receipts[key], contract, platform.person_key)
-                page = _page(receipts[key], staged[key], preview=number > len(keys) - MOST_PREVIEWS)
-                context.add_asset_metadata(page, partition_key=key)
+        # Each look at the keys asks the event log.
+        keys = context.partition_keys
+        receipts = platform.inbox.receipts_of(contract.kind, keys)
+        refused: dict[str, str] = {}
+        with (
+            kept_open(events_of(context)),
+            closing(platform.staging.read_all(receipts, contract, platform.person_key)) as reading,
+        ):
+            for number, (receipt, staged) in enumerate(reading, 1):
+                page = _page(receipt, staged, preview=number > len(keys) - MOST_PREVIEWS)
+                context.add_asset_metadata(page, partition_key=receipt.key)
+                if isinstance(staged, Refused):
+                    refused[receipt.name] = staged.reason
                 if number % UPLOADS_PER_LINE == 0 or number == len(keys):
-                    context.log.info(f"{number} of {len(keys)}: {receipts[key].name}")
-            refused = {receipts[key].name: s.reason for key, s in staged.items() if isinstance(s, Refused)}
+                    context.log.info(f"{number} of {len(keys)}: {receipt.name}")
             yield dg.MaterializeResult(
-                data_version=dg.DataVersion(receipts[keys[-1]].sha256),
+                data_version=dg.DataVersion(receipts[-1].sha256),
                 metadata={
                     "dagster/column_schema": column_schema(
                         [*((c.name, "VARCHAR", c.description) for c in contract.columns), *_WHERE]
                     ),
-                    "uploads in this run": len(staged),
+                    "uploads in this run": len(keys),
                 },
             )
             yield dg.AssetCheckResult(

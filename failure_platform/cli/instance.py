@@ -21,6 +21,7 @@ import psutil
 
 from failure_platform.catalog import LOCATION
 from failure_platform.cli import survivors
+from failure_platform.resources.event_log import EventLog
 from failure_platform.resources.kept_open import kept_open
 from failure_platform.settings import ENV_PREFIX, Settings
 
@@ -54,7 +55,12 @@ def prepare(settings: Settings) -> Path:
     folder = settings.dagster_folder
     folder.mkdir(parents=True, exist_ok=True)
     template = files("failure_platform").joinpath("dagster.yaml").read_text(encoding="utf-8")
-    (folder / "dagster.yaml").write_text(template, encoding="utf-8")
+    events = {
+        "module": EventLog.__module__,
+        "class": EventLog.__name__,
+        "config": {"base_dir": str(folder / "history" / "runs")},
+    }
+    (folder / "dagster.yaml").write_text(f"{template}\nevent_log_storage: {json.dumps(events)}\n", encoding="utf-8")
     (folder / "workspace.yaml").write_text(
         f"load_from:\n  - python_module:\n      module_name: {MODULE}\n      location_name: {LOCATION}\n",
         encoding="utf-8",

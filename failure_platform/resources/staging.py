@@ -5,7 +5,8 @@ a file is read (resources.reading). Everything here can be made again from the a
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,26 @@ class Staging:
         if isinstance(read, Refused):
             self.drop(receipt)
         return read
+
+    def read_all(
+        self, receipts: Sequence[Receipt], contract: Contract, person_key: bytes
+    ) -> Generator[tuple[Receipt, Received | Refused], None, None]:
+        """Read some, in order; the next is read while the caller works on the one before. Close it when leaving early.
+
+        Of a thousand small files, reading one takes as long as Dagster takes to note it.
+        """
+        ahead = ThreadPoolExecutor(1)
+        try:
+            coming = [ahead.submit(self.read, receipt, contract, person_key) for receipt in receipts]
+            for receipt, read in zip(receipts, coming, strict=True):
+                yield receipt, read.result()
+        except BaseException:
+            # Whoever stops us here must not wait for a file that nobody asks for any more.
+            ahead.shutdown(wait=False, cancel_futures=True)
+            self._reader.close()
+            raise
+        finally:
+            ahead.shutdown()
 
     def rows(self, receipt: Receipt, contract: Contract, person_key: bytes) -> Received | Refused:
         """Return what `read` left, or read now when nothing whole is here."""

@@ -1,0 +1,43 @@
+"""Dagster's event log in SQLite, with engines that are made once.
+
+Belongs here: how a database of the event log is opened. Does not belong here: what is in it, which is Dagster's.
+
+Dagster makes a SQLAlchemy engine for every event and compiles each statement anew with it, which is a fifth of the time
+in which a thousand small files are taken in. It is named in dagster.yaml, as any storage of one's own.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import Connection, Engine, NullPool, create_engine
+
+_BUSY_SECONDS = 60
+
+
+@lru_cache(maxsize=16)
+def _engine(database: str) -> Engine:
+    # Without a pool: no connection outlives its use, so that other threads and processes are never in its way.
+    return create_engine(database, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS})
+
+
+class EventLog(SqliteEventLogStorage):
+    """The same databases in the same folder as Dagster's own `SqliteEventLogStorage`; each can open the other's."""
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> "EventLog":
+        """Return the log that dagster.yaml describes."""
+        return cls(inst_data=inst_data, **config_value)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = _engine(self.conn_string_for_shard(shard))
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.begin() as connection:
+                yield connection
