@@ -21,7 +21,6 @@ from model_samples import (
     trained,
     vehicles,
 )
-from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
@@ -29,7 +28,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import FixedThresholdClassifier, TimeSeriesSplit
+from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
@@ -87,9 +86,6 @@ PIPELINES = {
     "columns": make_pipeline(ColumnTransformer([("n", SimpleImputer(), ["rows"])]), LogisticRegression()),
     "boosting": forest(),
     "threshold inside": FixedThresholdClassifier(FrozenEstimator(forest().fit(*vehicles())), threshold=0.2),
-    "sigmoid over time": CalibratedClassifierCV(forest(), method="sigmoid", cv=TimeSeriesSplit(2)),
-    "isotonic": CalibratedClassifierCV(forest(), method="isotonic", cv=2),
-    "temperature": CalibratedClassifierCV(logistic(), method="temperature", cv=2),
     "random forest": make_pipeline(SimpleImputer(), RandomForestClassifier(5, random_state=0)),
     "corrected": Corrected(forest().fit(*vehicles()), IsotonicRegression(out_of_bounds="clip").fit([0, 1], [0, 1])),
     "on top of production": OnTop(

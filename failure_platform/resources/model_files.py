@@ -32,12 +32,8 @@ ALLOWED_TYPES = (
     "failure_platform.domain.training.incremental.OnTop",
     "failure_platform.domain.sequence.model.SequenceClassifier",
     "numpy.dtype",
-    "sklearn.calibration._CalibratedClassifier",
-    "sklearn.calibration._SigmoidCalibration",
-    "sklearn.calibration._TemperatureScaling",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.feature_selection._univariate_selection.f_classif",
-    "sklearn.model_selection._split.TimeSeriesSplit",
     "sklearn.tree._tree.Tree",
 )
 TOLERANCE = 1e-9
