@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._serdes import ConfigurableClassData
-from sqlalchemy import Connection, Engine, NullPool, create_engine
+from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect
 
 _BUSY_SECONDS = 60
 
@@ -27,10 +27,24 @@ def _engine(database: str) -> Engine:
 class EventLog(SqliteEventLogStorage):
     """The same databases in the same folder as Dagster's own `SqliteEventLogStorage`; each can open the other's."""
 
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Open the log in a folder, which is made if need be."""
+        self._seen_tables: set[str] = set()
+        super().__init__(base_dir, inst_data)
+
     @classmethod
     def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]) -> "EventLog":
         """Return the log that dagster.yaml describes."""
         return cls(inst_data=inst_data, **config_value)
+
+    def has_table(self, table_name: str) -> bool:
+        """Say whether the index has a table. Asked at every look at a partition; a table that is there stays."""
+        if table_name not in self._seen_tables:
+            with _engine(self.conn_string_for_shard(INDEX_SHARD_NAME)).connect() as connection:
+                if not inspect(connection).has_table(table_name):
+                    return False
+            self._seen_tables.add(table_name)
+        return True
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
