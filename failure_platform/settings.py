@@ -131,7 +131,7 @@ class Settings(BaseSettings):
         description="Upload kinds of which times to the hour are taken where an export prints the month as minutes.",
     )
     settle_seconds: float = Field(1.0, ge=0, description="A file is picked up once unchanged for this long.")
-    uploads_per_run: int = Field(500, ge=1, description="Most uploads that one run takes from a backlog.")
+    uploads_per_run: int = Field(1000, ge=1, description="Most uploads that one run takes from a backlog.")
     reading_memory: ByteSize = Field(
         ByteSize(4 << 30), ge=1 << 28, description="Memory that reading one file may take, such as 4GiB; else refused."
     )
