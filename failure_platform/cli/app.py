@@ -12,16 +12,14 @@ import signal
 import sys
 import tomllib
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from rich.markup import escape
 
 from failure_platform.cli import quarantine
+from failure_platform.cli.exit_codes import exit_codes
 from failure_platform.cli.output import AsJson, err, show
 from failure_platform.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
@@ -45,7 +43,7 @@ def main() -> None:
     # Dagster marks single_run backfills as beta; the version is pinned, and nobody at a terminal can act on it.
     warnings.filterwarnings("ignore", message=".*backfill_policy.*")
     _check_settings()
-    with _exit_codes():
+    with exit_codes():
         app()
 
 
@@ -262,46 +260,3 @@ def _check_settings() -> None:
     except tomllib.TOMLDecodeError as error:
         err.print(f"[red]Wrong setting[/]: {SETTINGS_FILE} in the home folder is not TOML: {error}")
         sys.exit(2)
-
-
-@contextmanager
-def _exit_codes() -> Iterator[None]:
-    """Turn the errors that a person can act on into a message and a documented exit code."""
-    try:
-        yield
-    except Exception as error:
-        code = _exit_code(error)
-        if code is None:
-            raise
-        err.print(f"[red]{type(error).__name__.removesuffix('Error')}[/]: {escape(str(error))}")
-        sys.exit(code)
-
-
-def _exit_code(error: Exception) -> int | None:
-    """Return the documented exit code of an error; None: it is not a person's to act on."""
-    # Imported once there is an error: together they take seconds, and most commands need few of them.
-    from failure_platform.cli.decide import DecisionNotTakenError
-    from failure_platform.cli.instance import HomeBusyError
-    from failure_platform.cli.process import StageFailedError
-    from failure_platform.cli.service import NotStartedError
-    from failure_platform.cli.simulate import WrongOptionsError
-    from failure_platform.cli.summary import NotKnownError
-    from failure_platform.resources.disk_space import DiskFullError
-    from failure_platform.resources.lake_errors import LakeBusyError, LakeError
-    from failure_platform.resources.quarantine import NotExportedError
-    from failure_platform.resources.withdrawing import NotWithdrawableError
-
-    codes: dict[type[Exception], int] = {
-        HomeBusyError: 75,
-        LakeBusyError: 75,
-        DecisionNotTakenError: 5,
-        WrongOptionsError: 2,
-        NotKnownError: 2,
-        NotExportedError: 2,
-        NotWithdrawableError: 2,
-        StageFailedError: 1,
-        NotStartedError: 1,
-        LakeError: 1,
-        DiskFullError: 1,
-    }
-    return next((code for kind, code in codes.items() if isinstance(error, kind)), None)

@@ -12,16 +12,15 @@ from functools import lru_cache
 from typing import Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect
-
-_BUSY_SECONDS = 60
 
 
 @lru_cache(maxsize=16)
 def _engine(database: str) -> Engine:
     # Without a pool: no connection outlives its use, so that other threads and processes are never in its way.
-    return create_engine(database, poolclass=NullPool, connect_args={"timeout": _BUSY_SECONDS})
+    return create_engine(database, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
 
 
 class EventLog(SqliteEventLogStorage):
