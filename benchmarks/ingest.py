@@ -17,9 +17,10 @@ import json
 from dataclasses import astuple
 from pathlib import Path
 
+from rich.console import Console
+
 from ingest_parts import FULL_ROWS, PARTS, Options
 from ingest_table import GIB, show, write
-from rich.console import Console
 
 
 def main() -> None:

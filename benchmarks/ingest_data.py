@@ -15,11 +15,11 @@ from pathlib import Path
 
 import openpyxl
 import pyarrow.csv as pa_csv
-from measuring import measured
 
-from failure_platform.domain.simulation.dirt import DirtKind
-from failure_platform.domain.simulation.plan import Simulation
-from failure_platform.resources.simulator import simulate
+from failure_platform.simulation.dirt import DirtKind
+from failure_platform.simulation.plan import Simulation
+from failure_platform.simulation.writing import simulate
+from measuring import measured
 
 ROWS_A_VEHICLE = 835  # of resultados, as the simulator writes them
 VEHICLES_A_WEEK = 1_050  # as in the plant's history: 82,000 in 78 weeks

@@ -10,10 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import ingest_data as data
+from failure_platform.simulation.dirt import SOME_DIRT, DirtKind
 from ingest_table import Line, gib, line
 from measuring import Measured, measured, median, most
-
-from failure_platform.domain.simulation.dirt import SOME_DIRT, DirtKind
 
 FULL_ROWS = 10_000_000
 LARGE_LAKE, SMALL_LAKE, SHIFT_VEHICLES = 85_000_000, 8_500_000, 1_000

@@ -34,8 +34,8 @@ def piece(function: Any) -> Any:
 def ingest(home: str, kinds: list[str]) -> None:
     """Take everything in the upload folders into the lake, by the same jobs as in the UI: from files to checks."""
     from failure_platform.cli import instance
-    from failure_platform.cli.process import Flow
-    from failure_platform.resources import lake_views
+    from failure_platform.cli.flow import Flow
+    from failure_platform.resources.lake import views
     from failure_platform.resources.platform import Platform
     from failure_platform.sensors.arrivals import receive_settled
 
@@ -60,7 +60,7 @@ def ingest(home: str, kinds: list[str]) -> None:
             if stats.start_time and stats.end_time
         }
     with platform.lake.read() as connection:
-        lines = [line for line in lake_views.ledger(connection) if line.upload in taken]
+        lines = [line for line in views.ledger(connection) if line.upload in taken]
     counts = {name: sum(getattr(line, name) for line in lines) for name in ("rows_in", "merged", "quarantined")}
     tell(seconds=seconds, steps=steps, lake_bytes=settings.lake_file.stat().st_size, **counts)
 
@@ -69,7 +69,7 @@ def ingest(home: str, kinds: list[str]) -> None:
 def process(home: str) -> None:
     """Run the whole flow once, as `failure-platform process` does."""
     from failure_platform.cli import instance
-    from failure_platform.cli.process import process as run
+    from failure_platform.cli.flow import run_flow as run
 
     settings = Settings(home=Path(home))
     begin = time.perf_counter()
@@ -102,8 +102,8 @@ def read(home: str, kind: str) -> None:
 @piece
 def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
     """Judge rows that `read` left, within a memory limit, and count the bad ones and those without a reason."""
-    from failure_platform.resources.judged_rows import judge_rows
-    from failure_platform.resources.reading import Received
+    from failure_platform.resources.merging.validated_rows import judge_rows
+    from failure_platform.resources.reading.upload import Received
 
     settings = Settings(home=Path(home))
     received = Received.load(Path(folder))
@@ -120,8 +120,8 @@ def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
 @piece
 def bare_duckdb(home: str, file: str, kind: str) -> None:
     """Read a csv as text, cast it and hash its rows into a table: the least that DuckDB itself needs."""
-    from failure_platform.resources.judged_rows import row_hash_sql
-    from failure_platform.resources.tables import SQL_TYPES
+    from failure_platform.resources.lake.tables import SQL_TYPES
+    from failure_platform.resources.merging.validated_rows import row_hash_sql
 
     settings, contract = Settings(home=Path(home)), CONTRACTS[kind]
     with Path(file).open() as lines:

@@ -6,8 +6,9 @@ What belongs here: how figures look and whether they keep to what is allowed. Wh
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from readme_table import write_between
 from rich.table import Table
+
+from readme_table import write_between
 
 BEGIN, END = "<!-- ingest benchmark -->", "<!-- end of ingest benchmark -->"
 COLUMNS = ("what", "platform", "compared with", "ratio", "allowed", "peak memory", "allowed", "met")

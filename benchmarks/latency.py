@@ -17,9 +17,9 @@ import dagster as dg
 
 from failure_platform.cli import instance, service
 from failure_platform.cli.demo import FIRST, SECOND
-from failure_platform.resources.inbox import Inbox
-from failure_platform.resources.simulator import simulate
+from failure_platform.resources.uploads.inbox import Inbox
 from failure_platform.settings import Settings
+from failure_platform.simulation.writing import simulate
 
 SMALL_FILES = 5
 UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]

@@ -56,8 +56,8 @@ def wide(vehicles: int, features: int, seed: int = 1) -> pd.DataFrame:
 
 def lake(home: str, vehicles: int, features: int) -> None:
     """Write the vehicles into a home's lake."""
+    from failure_platform.resources.lake.target_tables import replace_table, vehicles_table
     from failure_platform.resources.platform import Platform
-    from failure_platform.resources.target_tables import replace_table, vehicles_table
 
     begin = time.perf_counter()
     frame = wide(vehicles, features)
@@ -107,9 +107,9 @@ def bare_boosting(home: str) -> None:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 
-    from failure_platform.domain.vehicles.wide import feature_columns
+    from failure_platform.domain.features.wide import feature_columns
+    from failure_platform.resources.lake.target_tables import read_table, vehicles_table
     from failure_platform.resources.platform import Platform
-    from failure_platform.resources.target_tables import read_table, vehicles_table
 
     begin = time.perf_counter()
     frame = read_table(Platform(Settings(home=Path(home))).lake, vehicles_table("road_test"))

@@ -14,10 +14,11 @@ import argparse
 import shutil
 from pathlib import Path
 
-from ingest_table import GIB, gib
-from measuring import Measured, measured
 from rich.console import Console
 from rich.table import Table
+
+from ingest_table import GIB, gib
+from measuring import Measured, measured
 
 PIECES = Path(__file__).with_name("model_pieces.py")
 ALLOWED_MINUTES, ALLOWED_GIB = 10, 6

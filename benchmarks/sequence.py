@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from failure_platform.domain.sequence.cells import LENGTH
+from failure_platform.domain.features.sequences import LENGTH
 from failure_platform.domain.sequence.model import SequenceClassifier
 
 MIB = 1024**2

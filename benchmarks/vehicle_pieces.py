@@ -45,10 +45,9 @@ def whole(home: str) -> None:
 def update(home: str, reason: str | None = None) -> None:
     """Bring the table up to date, as the asset does."""
     from failure_platform.catalog import CODE_VERSION
-    from failure_platform.domain.data_version import data_version
-    from failure_platform.domain.vehicles.wide import feature_columns
+    from failure_platform.domain.features.wide import data_version, feature_columns
     from failure_platform.resources.platform import Platform
-    from failure_platform.resources.vehicle_tables import bring_up_to_date
+    from failure_platform.resources.vehicles.vehicles_table import bring_up_to_date
 
     settings = Settings(home=Path(home))
     platform = Platform(settings)

@@ -15,12 +15,12 @@ import argparse
 from dataclasses import astuple, replace
 from pathlib import Path
 
-import ingest_data as data
-from ingest_table import Line, gib, line, show
-from measuring import Measured, measured, median, most
 from rich.console import Console
 
-from failure_platform.domain.simulation.plan import Simulation
+import ingest_data as data
+from failure_platform.simulation.plan import Simulation
+from ingest_table import Line, gib, line, show
+from measuring import Measured, measured, median, most
 
 PIECES = Path(__file__).with_name("vehicle_pieces.py")
 HISTORY_VEHICLES, VEHICLES_A_DAY = 82_000, 210

@@ -18,10 +18,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
+from failure_platform.domain.comparison.values import Comparison
 from readme_table import write_between
 from verdict_truths import ERROR, TRUTHS, Truth, any_better, compared, counted, share
-
-from failure_platform.domain.comparison.values import Comparison
 
 BEGIN, END = "<!-- verdict errors -->", "<!-- end of verdict errors -->"
 COLUMNS = (

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import verdict_pairs as simulated
 
+import verdict_pairs as simulated
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Labels, Scored
 from failure_platform.domain.comparison.values import Comparison, Gate

@@ -1,4 +1,4 @@
-"""Shared ground of the tests: a home of one's own, the real data sets, and a small simulated plant."""
+"""Fixtures of all tests: a home of its own, a Dagster instance, and the real data sets."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,13 +10,16 @@ from failure_platform.settings import Settings
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 # They start whole platforms or many processes. Begun last, they would leave the other cores idle for minutes.
-LONGEST = ("test_live.py", "test_process.py", "test_restart.py", "test_registry.py")
+LONGEST = tuple(
+    Path(__file__).parent / f"{test}.py"
+    for test in ("cli/test_service", "cli/test_flow", "cli/test_instance", "resources/registry/test_registry")
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; within a file the order stays."""
     last = len(LONGEST)
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else last)
+    items.sort(key=lambda item: LONGEST.index(item.path) if item.path in LONGEST else last)
 
 
 @pytest.fixture

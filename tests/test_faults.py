@@ -15,14 +15,14 @@ REQUIRED = {*range(1, 8), *range(10, 38), 41}
 def marked() -> dict[int, dict[str, list[str]]]:
     """Return, for each fault, the tests that carry its mark, by file; `*` ends the name of a slow one."""
     found: dict[int, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for path in sorted(TESTS.glob("test_*.py")):
+    for path in sorted(TESTS.rglob("test_*.py")):
         module = ast.parse(path.read_text(encoding="utf-8"))
         for test in (node for node in ast.walk(module) if isinstance(node, ast.FunctionDef)):
             slow = any("mark.slow" in ast.unparse(mark) for mark in test.decorator_list)
             numbers = {number for mark in test.decorator_list for number in numbers_of(mark)}
             for number in sorted(numbers):
                 name = test.name.removeprefix("test_").replace("_", " ")
-                found[number][path.stem].append(name + "*" * slow)
+                found[number][path.relative_to(TESTS).with_suffix("").as_posix()].append(name + "*" * slow)
     return found
 
 

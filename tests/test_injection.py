@@ -8,11 +8,11 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from rich.console import Console
-from ticks import Ticks
 
-from failure_platform.cli import report
-from failure_platform.resources.lake_views import ledger, row_counts
+from failure_platform.cli import drawing
+from failure_platform.resources.lake.views import ledger, row_counts
 from failure_platform.settings import Settings
+from support.ticks import Ticks
 
 PACKAGE = Path(__file__).parents[1] / "failure_platform"
 SQL = re.compile(r"\b(SELECT|INSERT|DELETE|UPDATE|CREATE|COPY|FROM|WHERE|BETWEEN|ALTER|DROP|VARCHAR)\b")
@@ -68,7 +68,7 @@ def test_what_is_shown_of_a_file_is_no_markup() -> None:
     out = Console(record=True, width=200)
     line = {"kind": "falhas", "name": "[red]x.csv", "state": "refused", "reason": "the column [/bold] is not known"}
     counts = dict.fromkeys(("rows_in", "merged", "duplicate", "superseded", "quarantined"), 0)
-    report.processed({"uploads": [{**line, **counts}], "targets": {}}, out)
+    drawing.draw_process({"uploads": [{**line, **counts}], "targets": {}}, out)
     said = out.export_text()
     assert "[red]x.csv" in said
     assert "[/bold]" in said

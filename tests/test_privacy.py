@@ -21,7 +21,7 @@ import openpyxl
 import pytest
 
 from failure_platform.cli import instance
-from failure_platform.cli.process import process
+from failure_platform.cli.flow import run_flow
 from failure_platform.definitions import build
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.resources.platform import Platform
@@ -96,7 +96,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Searched]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sys.stdout", told := io.StringIO())
         patch.setattr("sys.stderr", told)
-        result = process(settings, said.append)
+        result = run_flow(settings, said.append)
     states = {line["name"]: line["state"] for line in result["uploads"]}
     assert states == {"a.csv": "merged", "b.csv": "merged", "c.xlsx": "merged"} | dict.fromkeys(
         ("refused.csv", "cut.csv"), "refused"

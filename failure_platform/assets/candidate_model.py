@@ -24,13 +24,12 @@ from failure_platform.catalog import (
     markdown,
     not_there,
 )
-from failure_platform.domain.data_version import data_version
+from failure_platform.domain.features.wide import data_version
+from failure_platform.domain.model_version import ModelToSave, ModelVersion, Origin
 from failure_platform.domain.training.split import Split, time_split
-from failure_platform.domain.versions.model_version import ModelToSave, ModelVersion, Origin
-from failure_platform.resources.libraries import installed
-from failure_platform.resources.model_files import ModelRefusedError
+from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.target_tables import read_table, vehicles_table
+from failure_platform.resources.registry.model_files import ModelRefusedError, installed
 from failure_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,7 +100,7 @@ def candidate_model_asset(
         from failure_platform.domain.families.family import RecipeRefusedError
         from failure_platform.domain.training.fitting import train
         from failure_platform.domain.training.trainable import NotTrainableError
-        from failure_platform.resources.training_recipe import recipe_of, start_of
+        from failure_platform.resources.registry.training_recipe import recipe_of, start_of
 
         settings = platform.settings
         target = settings.target(context.partition_key)
@@ -140,9 +139,9 @@ def candidate_model_asset(
 
 
 def _audit(frame: pd.DataFrame, split: Split, settings: Settings, start: "Start | None") -> "Audit":
+    from failure_platform.domain.features.wide import feature_columns
     from failure_platform.domain.leaks.audit import audit
-    from failure_platform.domain.training.kept_features import keep_features
-    from failure_platform.domain.vehicles.wide import feature_columns
+    from failure_platform.domain.training.trainable import keep_features
 
     features = [name for name in feature_columns(frame) if not name.startswith("sequence:")]
     used = keep_features(split.training[features]).names if start is None else start.features
@@ -186,7 +185,7 @@ def _say(log: Callable[[str], None]) -> "Callable[[Progress], None]":
 
 
 def _save(platform: Platform, target: str, frame: pd.DataFrame, model: "TrainedModel", split: Split) -> ModelVersion:
-    from failure_platform.domain.versions.card import model_card
+    from failure_platform.domain.report.model_card import model_card
 
     origin = Origin(
         target=target,
@@ -219,7 +218,7 @@ def _save(platform: Platform, target: str, frame: pd.DataFrame, model: "TrainedM
 
 
 def _sample(model: "TrainedModel", split: Split) -> pd.DataFrame:
-    from failure_platform.domain.training.kept_features import model_columns
+    from failure_platform.domain.training.trainable import model_columns
 
     return model_columns(model.features, split.training.tail(_SAMPLE_ROWS))
 

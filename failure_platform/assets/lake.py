@@ -25,10 +25,10 @@ from failure_platform.catalog import (
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine
-from failure_platform.resources import lake_views
-from failure_platform.resources.kept_open import kept_open
+from failure_platform.resources.dagster_events import kept_open
+from failure_platform.resources.lake import views
+from failure_platform.resources.merging.ingest import take
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.taking import take
 
 _OWN_MEANINGS = {
     "upload": "The upload that the row came with.",
@@ -132,10 +132,10 @@ def _shown(lines: Sequence[UploadLine]) -> pd.DataFrame:
 
 def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -> dict[str, Any]:
     with platform.lake.read() as connection:
-        types = lake_views.column_types(connection, contract.kind)
-        rows = lake_views.row_counts(connection)[contract.kind]
-        preview = lake_views.preview(connection, contract.kind, upload=lines[-1].upload)
-        reasons = lake_views.quarantine_reasons(connection, [line.upload for line in lines])
+        types = views.column_types(connection, contract.kind)
+        rows = views.row_counts(connection)[contract.kind]
+        preview = views.preview(connection, contract.kind, upload=lines[-1].upload)
+        reasons = views.quarantine_reasons(connection, [line.upload for line in lines])
     meanings = {c.name: c.description for c in contract.columns} | _OWN_MEANINGS
     columns = [(name, sql, meanings.get(name, "")) for name, sql in types.items()]
     return {
@@ -152,10 +152,10 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
 def _checks(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -> Iterator[dg.AssetCheckResult]:
     uploads = [line.upload for line in lines]
     with platform.lake.read() as connection:
-        disagreements = lake_views.ledger_disagreements(connection, uploads)
-        violations = lake_views.contract_violations(connection, contract, uploads)
-        doubled = lake_views.doubled_keys(connection, contract, uploads)
-        reasons = lake_views.quarantine_reasons(connection, uploads)
+        disagreements = views.ledger_disagreements(connection, uploads)
+        violations = views.contract_violations(connection, contract, uploads)
+        doubled = views.doubled_keys(connection, contract, uploads)
+        reasons = views.quarantine_reasons(connection, uploads)
     yield dg.AssetCheckResult(
         passed=not disagreements,
         check_name="every_row_accounted_for",

@@ -23,13 +23,13 @@ from failure_platform.catalog import (
     inline_table,
     markdown,
 )
-from failure_platform.domain.comparison.sides import Sides
+from failure_platform.domain.comparison.comparing import Sides
 from failure_platform.domain.deciding.policy import Policy
+from failure_platform.domain.model_version import ComparisonRecord
 from failure_platform.domain.targets import Target
-from failure_platform.domain.versions.model_version import ComparisonRecord
+from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.report_files import write_report
-from failure_platform.resources.target_tables import read_table, vehicles_table
+from failure_platform.resources.registry.report_files import write_report
 
 if TYPE_CHECKING:
     from failure_platform.domain.comparison.values import Comparison
@@ -88,9 +88,8 @@ def model_comparison_asset(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         # scikit-learn takes seconds to import; runs that only ingest never pay for it.
-        from failure_platform.domain.report.making import make_report
-        from failure_platform.domain.report.page import report_html
-        from failure_platform.domain.versions.card import model_card
+        from failure_platform.domain.report.model_card import model_card
+        from failure_platform.domain.report.page import make_report, report_html
 
         settings = platform.settings
         target = settings.target(context.partition_key)

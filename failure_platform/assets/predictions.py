@@ -12,8 +12,8 @@ import pandas as pd
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, not_there, table_page
 from failure_platform.domain.predictions import PREDICTION_COLUMNS, predictions_of
+from failure_platform.resources.lake.target_tables import predictions_table, read_table, replace_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.target_tables import predictions_table, read_table, replace_table, vehicles_table
 
 
 def predictions_asset(

@@ -16,11 +16,10 @@ from pydantic import Field
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, not_there, table_page
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy
-from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest
+from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, HistoryLine, models_history
 from failure_platform.domain.deciding.policy import Advice, GateResult, Gates, Policy, Ruling, ruling
-from failure_platform.domain.versions.history import HistoryLine, models_history
-from failure_platform.resources.model_files import ModelRefusedError
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.registry.model_files import ModelRefusedError
 
 DECIDE_JOB = "decide"
 

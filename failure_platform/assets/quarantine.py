@@ -11,8 +11,8 @@ import dagster as dg
 import pandas as pd
 
 from failure_platform.catalog import CODE_VERSION, OWNER, PREVIEW_ROWS, Group, inline_table, table_page
-from failure_platform.domain.data_version import data_version
-from failure_platform.resources import lake_views, quarantine
+from failure_platform.domain.features.wide import data_version
+from failure_platform.resources.lake import quarantine, views
 from failure_platform.resources.platform import Platform
 
 _MEANINGS = {
@@ -74,7 +74,7 @@ def quarantine_asset(kinds: Sequence[str], condition: dg.AutomationCondition[Any
             rows = quarantine.open_rows(connection)
             reasons = quarantine.by_reason(connection)
             preview = quarantine.listing(connection, PREVIEW_ROWS)
-            types = lake_views.column_types(connection, "quarantine")
+            types = views.column_types(connection, "quarantine")
             disagreements = quarantine.disagreements(connection)
         by_reason = _by_reason(reasons)
         version = data_version(by_reason)

@@ -22,10 +22,10 @@ from failure_platform.catalog import (
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.rows.understood import plainly
-from failure_platform.resources.kept_open import kept_open
+from failure_platform.resources.dagster_events import kept_open
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.reading import Received
-from failure_platform.resources.staging import Refused
+from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.uploads.staging import Refused
 
 PREVIEWED_ROWS = 3
 _LONGEST_CELL = 20

@@ -12,14 +12,13 @@ import dagster as dg
 import pandas as pd
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, table_page
-from failure_platform.domain.data_version import data_version
 from failure_platform.domain.features.names import FAMILIES, TIME_RULE, explain
-from failure_platform.domain.sequence.cells import LENGTH
+from failure_platform.domain.features.sequences import LENGTH
+from failure_platform.domain.features.wide import data_version, feature_columns
 from failure_platform.domain.targets import Target
-from failure_platform.domain.vehicles.wide import feature_columns
+from failure_platform.resources.lake.target_tables import vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.target_tables import vehicles_table
-from failure_platform.resources.vehicle_tables import DICTIONARY, Described, bring_up_to_date
+from failure_platform.resources.vehicles.vehicles_table import DICTIONARY, Described, bring_up_to_date
 from failure_platform.settings import Settings
 
 _MEANINGS = {

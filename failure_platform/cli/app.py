@@ -19,8 +19,7 @@ import typer
 from pydantic import ValidationError
 
 from failure_platform.cli import quarantine
-from failure_platform.cli.exit_codes import exit_codes
-from failure_platform.cli.output import AsJson, err, show
+from failure_platform.cli.exit_codes import AsJson, err, exit_codes, show
 from failure_platform.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
 app = typer.Typer(
@@ -67,19 +66,19 @@ def demo(
     ] = False,
 ) -> None:
     """Show the whole flow on simulated uploads; the UI stays up until Ctrl-C."""
-    from failure_platform.cli import demo as show
+    from failure_platform.cli.demo import run_demo
 
-    show.demo(_settings(), err, exit_when_done=exit_when_done)
+    run_demo(_settings(), err, exit_when_done=exit_when_done)
 
 
 @app.command()
 def process(as_json: AsJson = False) -> None:
     """Run the whole flow once without a UI: pick up every file, merge, train, compare."""
-    from failure_platform.cli import process as flow
-    from failure_platform.cli import report
+    from failure_platform.cli import drawing
+    from failure_platform.cli.flow import run_flow
 
-    result = flow.process(_settings(), lambda line: err.print(line, markup=False))
-    show(result, as_json, report.processed)
+    result = run_flow(_settings(), lambda line: err.print(line, markup=False))
+    show(result, as_json, drawing.draw_process)
     if any(line["state"] == "refused" for line in result["uploads"]):
         raise typer.Exit(3)
 
@@ -87,18 +86,19 @@ def process(as_json: AsJson = False) -> None:
 @app.command()
 def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
     """List the versions of a target, what they scored, and every decision."""
-    from failure_platform.cli import report
-    from failure_platform.cli.summary import history
+    from failure_platform.cli import drawing
+    from failure_platform.cli.model_commands import history
 
-    show(history(_settings(), target), as_json, report.models)
+    show(history(_settings(), target), as_json, drawing.draw_models)
 
 
 @app.command()
 def report(target: TargetName = "road_test", as_json: AsJson = False) -> None:
     """Say where the report of the newest comparison lies: one page to open, mail or print."""
-    from failure_platform.cli.comparison_report import draw, found
+    from failure_platform.cli import drawing
+    from failure_platform.cli.model_commands import newest_report
 
-    show(found(_settings(), target), as_json, draw)
+    show(newest_report(_settings(), target), as_json, drawing.draw_report)
 
 
 @app.command()
@@ -108,9 +108,9 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Show the model card of a version: data, features, figures, slices, limits, decisions, how to reproduce it."""
-    from failure_platform.cli.card import carded, draw
+    from failure_platform.cli import drawing, model_commands
 
-    show(carded(_settings(), target, version), as_json, draw)
+    show(model_commands.card(_settings(), target, version), as_json, drawing.draw_card)
 
 
 @app.command()
@@ -126,11 +126,10 @@ def decide(
     as_json: AsJson = False,
 ) -> None:
     """Promote, keep, roll back or retire, as in the launchpad of production_model."""
-    from failure_platform.cli import report
-    from failure_platform.cli.decide import decided
+    from failure_platform.cli import drawing, flow
 
     config = {"decision": decision, "version": version, "expected_version": expected, "who": who, "why": why}
-    show(decided(_settings(), target, config), as_json, report.decided)
+    show(flow.decide(_settings(), target, config), as_json, drawing.draw_decision)
 
 
 @app.command()
@@ -138,18 +137,19 @@ def predict(
     knr: Annotated[str, typer.Argument(metavar="KNR")], target: TargetName = "road_test", as_json: AsJson = False
 ) -> None:
     """Say how likely one vehicle is to fail, by which model, and what came of it."""
-    from failure_platform.cli import report
-    from failure_platform.cli.summary import prediction
+    from failure_platform.cli import drawing
+    from failure_platform.cli.model_commands import prediction
 
-    show(prediction(_settings(), target, knr), as_json, report.predicted)
+    show(prediction(_settings(), target, knr), as_json, drawing.draw_prediction)
 
 
 @app.command()
 def uploads(kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None, as_json: AsJson = False) -> None:
     """List every upload and what became of its rows."""
-    from failure_platform.cli.uploads import draw, listed
+    from failure_platform.cli import drawing
+    from failure_platform.cli.upload_commands import list_uploads
 
-    show(listed(_settings(), kind), as_json, draw)
+    show(list_uploads(_settings(), kind), as_json, drawing.draw_uploads)
 
 
 @app.command()
@@ -160,9 +160,10 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """Take one upload's rows out of the lake again; what they had replaced comes back."""
-    from failure_platform.cli.uploads import draw_withdrawn, withdrawn
+    from failure_platform.cli import drawing
+    from failure_platform.cli.upload_commands import withdraw_upload
 
-    show(withdrawn(_settings(), upload, who, why), as_json, draw_withdrawn)
+    show(withdraw_upload(_settings(), upload, who, why), as_json, drawing.draw_withdrawal)
 
 
 @app.command()
@@ -171,10 +172,11 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Build the lake anew from the archived originals, and put it in place if it is not the same."""
-    from failure_platform.cli.replay import draw, replayed
+    from failure_platform.cli import drawing
+    from failure_platform.cli.lake_commands import replay_lake
 
-    result = replayed(_settings(), check=check, say=lambda line: err.print(line, markup=False))
-    show(result, as_json, draw)
+    result = replay_lake(_settings(), check=check, say=lambda line: err.print(line, markup=False))
+    show(result, as_json, drawing.draw_replay)
     if check and not result["identical"]:
         raise typer.Exit(1)
 
@@ -182,9 +184,10 @@ def replay(
 @app.command()
 def restore(as_json: AsJson = False) -> None:
     """Read the lake and its published snapshot whole, and mend the damaged one from the other."""
-    from failure_platform.cli.restore import draw, restored
+    from failure_platform.cli import drawing
+    from failure_platform.cli.lake_commands import restore_lake
 
-    show(restored(_settings()), as_json, draw)
+    show(restore_lake(_settings()), as_json, drawing.draw_restore)
 
 
 @app.command()
@@ -193,11 +196,11 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Show every setting and whether this machine and home are fit to run the platform."""
-    from failure_platform.cli import report
-    from failure_platform.cli.doctor import examined
+    from failure_platform.cli import drawing
+    from failure_platform.cli.doctor import examine
 
-    result = examined(_settings(), scan=scan)
-    show(result, as_json, report.examined)
+    result = examine(_settings(), scan=scan)
+    show(result, as_json, drawing.draw_doctor)
     if not all(c["ok"] for c in result["checks"]):
         raise typer.Exit(1)
 
@@ -225,8 +228,8 @@ def simulate(
     as_json: AsJson = False,
 ) -> None:
     """Write one batch of simulated uploads into the upload folders, and its truth beside them."""
-    from failure_platform.cli import report
-    from failure_platform.cli.simulate import simulated
+    from failure_platform.cli import drawing
+    from failure_platform.cli.simulate import simulate_batch
 
     plan = {
         "vehicles": vehicles,
@@ -241,7 +244,7 @@ def simulate(
         "encoding": encoding,
         "gzipped": gzipped,
     }
-    show(simulated(_settings(), plan, dirt, err), as_json, report.simulated)
+    show(simulate_batch(_settings(), plan, dirt, err), as_json, drawing.draw_simulation)
 
 
 def _settings() -> Settings:

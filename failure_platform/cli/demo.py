@@ -12,16 +12,16 @@ from pathlib import Path
 import dagster as dg
 from rich.console import Console
 
-from failure_platform.cli import instance, report, service
-from failure_platform.cli.decide import decided
+from failure_platform.cli import drawing, instance, service
+from failure_platform.cli.flow import decide
+from failure_platform.cli.model_commands import summary
 from failure_platform.cli.simulate import write
-from failure_platform.cli.summary import summary
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.simulation.dirt import SOME_DIRT
-from failure_platform.domain.simulation.plan import Simulation
-from failure_platform.resources.lake_views import ledger_line
+from failure_platform.resources.lake.views import ledger_line
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
+from failure_platform.simulation.dirt import SOME_DIRT
+from failure_platform.simulation.plan import Simulation
 
 FIRST = Simulation(vehicles=2_400, weeks=8, seed=1, start=date(2023, 1, 2), name="demo_batch_1", dirt=SOME_DIRT)
 SECOND = Simulation(vehicles=1_200, weeks=4, seed=2, start=FIRST.next_start, name="demo_batch_2", dirt=SOME_DIRT)
@@ -35,7 +35,7 @@ class DemoStuckError(Exception):
     """Something that the demo waits for did not happen."""
 
 
-def demo(settings: Settings, err: Console, *, exit_when_done: bool) -> None:
+def run_demo(settings: Settings, err: Console, *, exit_when_done: bool) -> None:
     """Run the demo on this home. On a home that has seen it, nothing is doubled: it shows what is there.
 
     Raises:
@@ -57,7 +57,7 @@ def demo(settings: Settings, err: Console, *, exit_when_done: bool) -> None:
         show.ingested(dagster, SECOND)
         show.compared(dagster)
         found = summary(Platform(settings), TARGET)
-        report.comparison(found, err)
+        drawing.draw_comparison(found, err)
         page = f"{running.url}/assets/production_model?partition={TARGET}"
         show.say(f"A person promotes here (Materialize > Open launchpad): [bold]{page}[/]")
         show.say(f"The whole graph: {running.url}/asset-groups   The comparison: {running.url}/assets/model_comparison")
@@ -115,7 +115,7 @@ class _Show:
             raise DemoStuckError("No candidate could be trained; the check `trainable` on candidate_model says why.")
         why = "first model of the demo; better than the base rate on the newest vehicles"
         form = {"decision": "promote", "version": first.version, "expected_version": "", "who": WHO, "why": why}
-        line = decided(self._settings, TARGET, form)
+        line = decide(self._settings, TARGET, form)
         self.say(f"promoted {line['production_version']} ({line['who']}: {line['why']})")
 
     def _ledger_line(self, dagster: dg.DagsterInstance, kind: str, path: Path) -> str | None:

@@ -12,17 +12,17 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from failure_platform.resources import lake_errors, lake_views, repairs
-from failure_platform.resources.lake_errors import LakeError
+from failure_platform.resources.lake import errors, repairs, views
+from failure_platform.resources.lake.errors import LakeError
+from failure_platform.resources.lake.snapshot import marker_of
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.snapshot import marker_of
 from failure_platform.settings import ENV_PREFIX, Settings
 
 _PACKAGES = ("dagster", "duckdb", "ibis-framework", "pandas", "pandera", "scikit-learn", "skops")
 _LEAST_FREE_BYTES = 5 << 30
 
 
-def examined(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
+def examine(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
     """Return settings, versions and checks; a failed check says what to do.
 
     With `scan` every table of the lake and of its snapshot is read whole, the only way to find a damaged block, and
@@ -83,7 +83,7 @@ def _scan(settings: Settings) -> str | None:
         problems = [problem for one in repairs.scan(Platform(settings).lake) for problem in one.problems]
     except LakeError as error:
         return str(error)
-    return " ".join([*problems, lake_errors.REPAIR]) if problems else None
+    return " ".join([*problems, errors.REPAIR]) if problems else None
 
 
 def _ledger(settings: Settings) -> str | None:
@@ -91,7 +91,7 @@ def _ledger(settings: Settings) -> str | None:
         return None
     try:
         with Platform(settings).lake.read() as connection:
-            disagreements = lake_views.ledger_disagreements(connection)
+            disagreements = views.ledger_disagreements(connection)
     except LakeError as error:
         return str(error)
     return "; ".join([*disagreements, "run `failure-platform replay`"]) if disagreements else None

@@ -4,13 +4,28 @@ What belongs here: the errors that a person can act on, each with its documented
 which stand where they are raised, and the list of codes in the help (app).
 """
 
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Annotated, Any
 
+import typer
+from rich.console import Console
 from rich.markup import escape
 
-from failure_platform.cli.output import err
+out = Console()
+err = Console(stderr=True, highlight=False)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+
+
+def show(result: dict[str, Any], as_json: bool, draw: Callable[[dict[str, Any], Console], None]) -> None:
+    """Print a result as one JSON object, or let `draw` draw it."""
+    if as_json:
+        sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=str) + "\n")
+    else:
+        draw(result, out)
 
 
 @contextmanager
@@ -29,16 +44,15 @@ def exit_codes() -> Iterator[None]:
 def _exit_code(error: Exception) -> int | None:
     """Return the documented exit code of an error; None: it is not a person's to act on."""
     # Imported once there is an error: together they take seconds, and most commands need few of them.
-    from failure_platform.cli.decide import DecisionNotTakenError
+    from failure_platform.cli.flow import DecisionNotTakenError, StageFailedError
     from failure_platform.cli.instance import HomeBusyError
-    from failure_platform.cli.process import StageFailedError
+    from failure_platform.cli.model_commands import NotKnownError
     from failure_platform.cli.service import NotStartedError
     from failure_platform.cli.simulate import WrongOptionsError
-    from failure_platform.cli.summary import NotKnownError
-    from failure_platform.resources.disk_space import DiskFullError
-    from failure_platform.resources.lake_errors import LakeBusyError, LakeError
-    from failure_platform.resources.quarantine import NotExportedError
-    from failure_platform.resources.withdrawing import NotWithdrawableError
+    from failure_platform.resources.lake.errors import LakeBusyError, LakeError
+    from failure_platform.resources.lake.quarantine import NotExportedError
+    from failure_platform.resources.merging.withdraw import NotWithdrawableError
+    from failure_platform.resources.storage.disk_space import DiskFullError
 
     codes: dict[type[Exception], int] = {
         HomeBusyError: 75,

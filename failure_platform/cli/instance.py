@@ -8,9 +8,10 @@ open. What does not: starting the platform's processes (service), finding and en
 import fcntl
 import json
 import os
+import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -20,10 +21,47 @@ import dagster as dg
 import psutil
 
 from failure_platform.catalog import LOCATION
-from failure_platform.cli import survivors
-from failure_platform.resources.event_log import EventLog
-from failure_platform.resources.kept_open import kept_open
+from failure_platform.resources.dagster_events import EventLog, kept_open
 from failure_platform.settings import ENV_PREFIX, Settings
+
+MARK = "FAILURE_PLATFORM_STARTED_AS"
+HOME = "DAGSTER_HOME"
+_ROUNDS = 5
+_ROUND_SECONDS = 2.0
+
+
+def new_mark() -> str:
+    """Return a mark that no other start has."""
+    return secrets.token_hex(8)
+
+
+def end(mark: str, home: str) -> int:
+    """End every process that carries both; return how many there were.
+
+    They are killed at once: whatever they were doing can be done again, and none of them has anybody to report to.
+    """
+    ended: set[int] = set()
+    # One that was just being started when its parent died appears in the next round.
+    for _ in range(_ROUNDS):
+        found = list(_carrying(mark, home))
+        if not found:
+            break
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(found, timeout=_ROUND_SECONDS)
+        ended |= {process.pid for process in found}
+    return len(ended)
+
+
+def _carrying(mark: str, home: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        # Processes of other users do not show their environment, nor do those that have just ended.
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            told = process.environ()
+            if told.get(MARK) == mark and told.get(HOME) == home and process.pid != os.getpid():
+                yield process
+
 
 MODULE = "failure_platform.definitions"
 _LOCK = "platform.lock"
@@ -98,7 +136,7 @@ def alone(settings: Settings) -> Iterator[str]:
         taken, before = _take(lock), _read(lock)
         # A process that the dead one forked may still hold its lock.
         if before is not None and (taken or not psutil.pid_exists(before.pid)):
-            ended = survivors.end(before.mark, str(settings.dagster_folder))
+            ended = end(before.mark, str(settings.dagster_folder))
             if ended:
                 sys.stderr.write(
                     f"The platform on {settings.root} (process {before.pid}) was killed; ended {ended} processes that "
@@ -111,14 +149,14 @@ def alone(settings: Settings) -> Iterator[str]:
                 "). It picks up files by itself; stop it first with Ctrl-C, or choose another home with "
                 f"{ENV_PREFIX}HOME."
             )
-        mark = survivors.new_mark()
+        mark = new_mark()
         _write(lock, _Holder(os.getpid(), mark))
-        os.environ[survivors.MARK] = mark
+        os.environ[MARK] = mark
         try:
             yield mark
         finally:
             # Gone already where two homes were held in one process.
-            os.environ.pop(survivors.MARK, None)
+            os.environ.pop(MARK, None)
             lock.truncate(0)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from failure_platform.cli.output import AsJson, show
+from failure_platform.cli.exit_codes import AsJson, show
 from failure_platform.settings import Settings
 
 commands = typer.Typer(help="List and export the rows that wait for a correction.", no_args_is_help=True)
@@ -31,9 +31,9 @@ UploadKey = Annotated[str | None, typer.Option("--upload", help="Only of this up
 @commands.command("list")
 def list_reasons(kind: Annotated[str | None, _KIND] = None, upload: UploadKey = None, as_json: AsJson = False) -> None:
     """Say how many rows wait for a correction, by reason, with an example of each."""
-    from failure_platform.cli import report
+    from failure_platform.cli import drawing
 
-    show(listed(Settings(), kind, upload), as_json, report.waiting)
+    show(open_reasons(Settings(), kind, upload), as_json, drawing.draw_open_reasons)
 
 
 @commands.command()
@@ -45,14 +45,14 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write rows that wait to a csv file. Correct it, drop it into uploads/<kind>: its rows are merged and closed."""
-    from failure_platform.cli import report
+    from failure_platform.cli import drawing
 
-    show(exported(Settings(), file, kind, reason, upload), as_json, report.exported)
+    show(export_rows(Settings(), file, kind, reason, upload), as_json, drawing.draw_export)
 
 
-def listed(settings: Settings, kind: str | None = None, upload: str | None = None) -> dict[str, Any]:
+def open_reasons(settings: Settings, kind: str | None = None, upload: str | None = None) -> dict[str, Any]:
     """Return the number of open rows, and their reasons as `OpenReason` has them."""
-    from failure_platform.resources import quarantine
+    from failure_platform.resources.lake import quarantine
     from failure_platform.resources.platform import Platform
 
     with Platform(settings).lake.read() as connection:
@@ -62,14 +62,14 @@ def listed(settings: Settings, kind: str | None = None, upload: str | None = Non
         }
 
 
-def exported(settings: Settings, file: Path, kind: str, reason: str | None, upload: str | None) -> dict[str, Any]:
+def export_rows(settings: Settings, file: Path, kind: str, reason: str | None, upload: str | None) -> dict[str, Any]:
     """Write the file; return its path, what it holds, and the folder to drop it into when it is corrected.
 
     Raises:
         NotExportedError: nothing open fits, or the file is there already or cannot be made.
     """
     from failure_platform.domain.contracts import CONTRACTS
-    from failure_platform.resources import quarantine
+    from failure_platform.resources.lake import quarantine
     from failure_platform.resources.platform import Platform
 
     platform = Platform(settings)

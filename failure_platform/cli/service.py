@@ -18,8 +18,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from failure_platform.cli import instance, survivors
-from failure_platform.resources.kept_open import kept_open
+from failure_platform.cli import instance
+from failure_platform.resources.dagster_events import kept_open
 from failure_platform.settings import ENV_PREFIX, Settings
 
 _READY_SECONDS = 120.0
@@ -72,7 +72,7 @@ class Running:
                 with suppress(subprocess.TimeoutExpired):
                     self._tree.wait(_END_SECONDS)
         finally:
-            survivors.end(self._mark, str(self._settings.dagster_folder))
+            instance.end(self._mark, str(self._settings.dagster_folder))
             if self._tree is not None:
                 self._tree.wait()
 

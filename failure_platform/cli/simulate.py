@@ -9,17 +9,17 @@ from typing import Any
 from rich.console import Console
 from rich.progress import Progress
 
-from failure_platform.domain.simulation.dirt import DIRT, SOME_DIRT, DirtKind
-from failure_platform.domain.simulation.plan import Simulation
-from failure_platform.resources.simulator import SimulationReport, simulate
 from failure_platform.settings import Settings
+from failure_platform.simulation.dirt import DIRT, SOME_DIRT, DirtKind
+from failure_platform.simulation.plan import Simulation
+from failure_platform.simulation.writing import SimulationReport, simulate
 
 
 class WrongOptionsError(Exception):
     """The options describe no plant."""
 
 
-def simulated(settings: Settings, plan: Mapping[str, Any], dirt: Sequence[str], err: Console) -> dict[str, Any]:
+def simulate_batch(settings: Settings, plan: Mapping[str, Any], dirt: Sequence[str], err: Console) -> dict[str, Any]:
     """Write the batch and return what was written.
 
     Raises:

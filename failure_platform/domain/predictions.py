@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from failure_platform.domain.versions.model_version import ModelVersion
+from failure_platform.domain.model_version import ModelVersion
 
 PREDICTION_COLUMNS = {
     "KNR": "vehicle",

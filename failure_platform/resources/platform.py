@@ -7,13 +7,13 @@ from typing import Any
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.dates import DateRule
-from failure_platform.resources.duckdb_reader import LakeReader
-from failure_platform.resources.inbox import Inbox, person_key
-from failure_platform.resources.lake import Lake
-from failure_platform.resources.mlflow_mirror import mirror
-from failure_platform.resources.reader_process import ReaderProcess
-from failure_platform.resources.registry import Registry
-from failure_platform.resources.staging import Staging
+from failure_platform.resources.lake.duckdb_reader import LakeReader
+from failure_platform.resources.lake.lake import Lake
+from failure_platform.resources.registry.mlflow_mirror import mirror
+from failure_platform.resources.registry.registry import Registry
+from failure_platform.resources.uploads.inbox import Inbox, person_key
+from failure_platform.resources.uploads.reader_process import ReaderProcess
+from failure_platform.resources.uploads.staging import Staging
 from failure_platform.settings import PERSON_KEY_FILE, Settings
 
 

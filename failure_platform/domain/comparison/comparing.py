@@ -5,21 +5,65 @@ computed (the modules beside this one) and how the value is stored (values).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
 
-from failure_platform.domain.comparison.alarms import confusion, flips
-from failure_platform.domain.comparison.bootstrap import resample
+from failure_platform.domain.comparison.alarms import confusion, flips, mcnemar
 from failure_platform.domain.comparison.curves import curves_of
 from failure_platform.domain.comparison.holdout import Floats, Holdout, Scored, holdout_id
-from failure_platform.domain.comparison.mcnemar import mcnemar
+from failure_platform.domain.comparison.resampling import resample
 from failure_platform.domain.comparison.slices import Members, compared_slices, figures_of_slices, sliced, worst
 from failure_platform.domain.comparison.table import Resampled, Row, by_metric, of_few, rows
 from failure_platform.domain.comparison.values import Comparison, Gate
 from failure_platform.domain.comparison.verdict import Evidence, Reference, judge
 from failure_platform.domain.comparison.weighted import figures_of
 from failure_platform.domain.metrics import METRICS, measure
+from failure_platform.domain.model_version import ModelVersion
+from failure_platform.domain.training.split import time_split
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A candidate, what it is compared with, and the vehicles.
+
+    Attributes:
+        candidate: the new version.
+        production: the version in production; None: nothing is.
+        vehicles: wide frame of all of them.
+        newest: those with a known label that are newer than any that either version was trained on.
+    """
+
+    candidate: ModelVersion
+    production: ModelVersion | None
+    vehicles: pd.DataFrame
+    newest: pd.DataFrame
+
+    @classmethod
+    def of(
+        cls,
+        candidate: ModelVersion,
+        production: ModelVersion | None,
+        vehicles: pd.DataFrame,
+        horizon: timedelta,
+        holdout_share: float,
+    ) -> "Sides":
+        """Return the sides, with the vehicles found as `time_split` finds them."""
+        newest_training = max(version.trained_until for version in (candidate, production) if version)
+        split = time_split(vehicles, horizon, holdout_share, newer_than=newest_training)
+        return cls(candidate, production, vehicles, split.comparison)
+
+    @property
+    def versions(self) -> Mapping[str, ModelVersion]:
+        """The versions by what they are, "candidate" and "production"."""
+        return {"candidate": self.candidate} | ({"production": self.production} if self.production else {})
+
+    @property
+    def trained_until(self) -> datetime:
+        """The newest prediction point that any of them was trained on."""
+        return max(version.trained_until for version in self.versions.values())
 
 
 def compare(

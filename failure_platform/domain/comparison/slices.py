@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from failure_platform.domain.comparison.holdout import Floats, Holdout, Scored
-from failure_platform.domain.comparison.intervals import interval
+from failure_platform.domain.comparison.resampling import interval
 from failure_platform.domain.comparison.weighted import Figures, average_precisions, recalls_at_capacity
 from failure_platform.domain.metrics import average_precision
 

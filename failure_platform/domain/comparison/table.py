@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from failure_platform.domain.comparison.holdout import Floats
-from failure_platform.domain.comparison.intervals import cautious_auc_interval, interval
+from failure_platform.domain.comparison.resampling import cautious_auc_interval, interval
 from failure_platform.domain.metrics import LESS_IS_BETTER, METRICS, Metrics
 
 # All figures are at least 0, and all others at most 1.

@@ -11,9 +11,8 @@ from typing import Any, cast
 
 from pydantic import TypeAdapter
 
-from failure_platform.domain.comparison.alarms import Confusion, Flips
+from failure_platform.domain.comparison.alarms import Confusion, Flips, McNemar
 from failure_platform.domain.comparison.curves import Curves
-from failure_platform.domain.comparison.mcnemar import McNemar
 from failure_platform.domain.comparison.slices import Slice
 from failure_platform.domain.comparison.table import Row
 from failure_platform.domain.comparison.verdict import Reference, Verdict

@@ -21,8 +21,12 @@ from failure_platform.domain.deciding.log import (
     was_production,
 )
 from failure_platform.domain.deciding.policy import Advice, Gates, Policy, Ruling, ruling
-from failure_platform.domain.versions.model_version import ComparisonRecord
-from failure_platform.domain.versions.names import SHORTEST_PREFIX, VersionNotFoundError, resolve
+from failure_platform.domain.model_version import (
+    SHORTEST_PREFIX,
+    ComparisonRecord,
+    VersionNotFoundError,
+    resolve,
+)
 
 POLICY_WHO = "policy automatic"
 _DEFAULT_GATES = Gates()

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
-from failure_platform.domain.versions.model_version import ComparisonRecord
+from failure_platform.domain.model_version import ComparisonRecord
 
 BETTER = "better"
 

@@ -7,7 +7,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from failure_platform.domain.families.family import Family, Floats, Value, Values
-from failure_platform.domain.families.fronts import DISTANCE, few, keeps
+from failure_platform.domain.families.preprocessing import DISTANCE, few, keeps
 
 # Trees are counted in steps: log loss as a function of their number is flat, and every step costs a prediction.
 _STEP = 10

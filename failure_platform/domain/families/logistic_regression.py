@@ -6,7 +6,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn.linear_model import LogisticRegression as Logistic
 
 from failure_platform.domain.families.family import Family, Values
-from failure_platform.domain.families.fronts import DISTANCE, few, keeps, without
+from failure_platform.domain.families.preprocessing import DISTANCE, few, keeps, without
 
 
 class LogisticRegression(Family):

@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from sklearn.ensemble import RandomForestClassifier
 
 from failure_platform.domain.families.family import Family, Values
-from failure_platform.domain.families.fronts import DISTANCE, few, keeps, without
+from failure_platform.domain.families.preprocessing import DISTANCE, few, keeps, without
 
 _TREES = 100
 _VEHICLES_PER_TREE = 5_000

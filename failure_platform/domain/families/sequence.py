@@ -9,7 +9,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 
 from failure_platform.domain.families.family import Family, FamilyUnavailableError, Value, Values
-from failure_platform.domain.sequence.cells import PREFIX, sequence_names
+from failure_platform.domain.features.sequences import PREFIX, sequence_names
 from failure_platform.domain.sequence.model import SequenceClassifier, SequenceExtraError, network
 
 _WIDTHS = (32, 64)

@@ -9,24 +9,31 @@ from dataclasses import dataclass, replace
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.features.cells import Keep, as_is, before, together
-from failure_platform.domain.features.defects import ABOUT, about_cells, defect_cells, known_facts
-from failure_platform.domain.features.medians import running_medians
+from failure_platform.domain.features.as_of import Keep, as_is, before, together
+from failure_platform.domain.features.counts import (
+    ABOUT,
+    about_cells,
+    defect_cells,
+    known_facts,
+    row_cells,
+    stage_cells,
+    verdict_cells,
+    volume,
+)
 from failure_platform.domain.features.names import FAMILIES
-from failure_platform.domain.features.stages import stage_cells
+from failure_platform.domain.features.sequences import sequence_cells
 from failure_platform.domain.features.values import (
     leading_cells,
     leading_values,
     newest_values,
+    running_medians,
     series_known,
     value_names,
 )
-from failure_platform.domain.features.verdicts import row_cells, verdict_cells, volume
-from failure_platform.domain.lake_tables import LakeTables
-from failure_platform.domain.sequence.cells import sequence_cells
 from failure_platform.domain.targets import Target
 from failure_platform.domain.vehicles.coverage import coverage
 from failure_platform.domain.vehicles.labels import labels
+from failure_platform.domain.vehicles.lake_tables import LakeTables
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,31 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from failure_platform.domain.comparison.values import Comparison
+
+
+def counted(comparison: Comparison) -> str:
+    """Return how many vehicles and failures the picture is of."""
+    return f"{comparison.vehicles:,} vehicles, {comparison.failures:,} failures"
+
+
+def figure_of(comparison: Comparison, name: str, metric: str, digits: int = 3) -> str:
+    """Return one figure of candidate, production or base_rate as text."""
+    figures = {
+        "candidate": comparison.candidate,
+        "production": comparison.production or {},
+        "base_rate": comparison.base_rate,
+    }
+    value = figures[name].get(metric)
+    return "not defined" if value is None else f"{value:.{digits}f}"
+
+
+def named(name: str, most: int = 44) -> str:
+    """Return a name that leaves room for the drawing: of a long one, both ends."""
+    half = most // 2
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
+
+
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#666666"
 GUESSING: dict[str, Any] = {"color": GREY, "linestyle": (0, (1, 2)), "linewidth": 1.5}
 # At 100 dots per inch 900 pixels wide: a page of 1000 pixels shows it as it is.

@@ -13,16 +13,17 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from failure_platform.domain.comparison.data_difference import DataDifference
-from failure_platform.domain.comparison.importance import Importance
+from failure_platform.domain.comparison.comparing import Sides
+from failure_platform.domain.comparison.data_difference import DataDifference, data_difference, trained_on
+from failure_platform.domain.comparison.importance import Importance, importance
 from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.deciding.policy import Policy, Ruling
+from failure_platform.domain.deciding.policy import Gates, Policy, Ruling, ruling
 from failure_platform.domain.features.names import explain
-from failure_platform.domain.metric_words import METRIC_WORDS
-from failure_platform.domain.report import words
-from failure_platform.domain.report.pictures import Picture
+from failure_platform.domain.metrics import METRIC_WORDS
+from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.report import tables
+from failure_platform.domain.report.pictures import Picture, pictures
 from failure_platform.domain.targets import Target
-from failure_platform.domain.versions.model_version import ModelVersion
 
 _TEMPLATE = "page.html.jinja"
 
@@ -69,7 +70,7 @@ def report_html(report: Report) -> str:
             comparison=report.comparison,
             rows={row.metric: row for row in report.comparison.table},
             metric_words=METRIC_WORDS,
-            outcome=words.OUTCOMES[report.comparison.verdict.outcome],
+            outcome=tables.OUTCOMES[report.comparison.verdict.outcome],
             pictures={picture.name: picture for picture in report.pictures},
             # Differences of slices that are not judged mean nothing, so they are no order either.
             slices=sorted(
@@ -92,14 +93,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": words.number,
-        "signed": words.signed,
-        "span": words.span,
-        "percent": words.percent,
+        "number": tables.number,
+        "signed": tables.signed,
+        "span": tables.span,
+        "percent": tables.percent,
         "meaning": lambda feature: explain(feature).description,
         "base64": lambda data: base64.b64encode(data).decode(),
     }
-    environment.globals |= {"says": words.says, "span": words.span, "plain_span": words.plain_span}
+    environment.globals |= {"says": tables.says, "span": tables.span, "plain_span": tables.plain_span}
     return environment
 
 
@@ -144,3 +145,61 @@ def _written(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_written(part)}" for name, part in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+
+
+def make_report(
+    target: Target,
+    sides: Sides,
+    pipelines: Mapping[str, Any],
+    comparison: Comparison,
+    record: ComparisonRecord,
+    min_failures: int,
+    seed: int,
+    policy: Policy,
+    gates: Gates,
+) -> Report:
+    """Return the report of a comparison.
+
+    Args:
+        target: what is predicted.
+        sides: what was compared.
+        pipelines: the fitted model of each of the sides' versions.
+        comparison: what came of it.
+        record: as it is kept in the registry.
+        min_failures: fewer are not judged.
+        seed: of the shuffles behind the importances.
+        policy: who decides.
+        gates: what the policy asks.
+    """
+    failed = sides.newest["label"].to_numpy(dtype="int8")
+    importances = {
+        name: importance(pipelines[name], version.features, sides.newest, failed, seed)
+        for name, version in sides.versions.items()
+    }
+    difference = _difference(sides)
+    return Report(
+        comparison_id=record.id,
+        compared_at=record.compared_at,
+        target=target,
+        comparison=comparison,
+        candidate=sides.candidate,
+        production=sides.production,
+        min_failures=min_failures,
+        importances=importances,
+        pictures=pictures(comparison, importances, difference),
+        difference=difference,
+        policy=policy,
+        ruling=ruling(record, gates),
+    )
+
+
+def _difference(sides: Sides) -> DataDifference | None:
+    old, new = sides.production, sides.candidate
+    if old is None:
+        return None
+    return data_difference(
+        trained_on(sides.vehicles, old.trained_from, old.trained_until),
+        trained_on(sides.vehicles, new.trained_from, new.trained_until),
+        old.features,
+        new.features,
+    )

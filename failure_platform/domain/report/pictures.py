@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from failure_platform.domain.comparison.data_difference import DataDifference
 from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.figures.alarms import confusions_png, thresholds_png
-from failure_platform.domain.figures.calibration import calibration_png
-from failure_platform.domain.figures.differences import differences_png
-from failure_platform.domain.figures.importances import importances_png
-from failure_platform.domain.figures.numbers import figure_of
-from failure_platform.domain.figures.ranking import precision_recall_png, roc_png
-from failure_platform.domain.figures.shifts import shifts_png
-from failure_platform.domain.figures.slices import slices_png
+from failure_platform.domain.figures.changes import differences_png, importances_png, shifts_png, slices_png
+from failure_platform.domain.figures.drawing import figure_of
+from failure_platform.domain.figures.models import (
+    calibration_png,
+    confusions_png,
+    precision_recall_png,
+    roc_png,
+    thresholds_png,
+)
 
 
 @dataclass(frozen=True)

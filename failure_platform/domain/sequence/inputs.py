@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from failure_platform.domain.sequence.cells import CHANNELS
+from failure_platform.domain.features.sequences import CHANNELS
 
 Floats = NDArray[np.float32]
 # Of each step: value on its test's scale, whether there is a value, whether the verdict was NOK, log hours.

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from failure_platform.domain.sequence.cells import CHANNELS
+from failure_platform.domain.features.sequences import CHANNELS
 from failure_platform.domain.sequence.inputs import FIRST_TEST, NUMBERS, Scales, learn_scales, read
 
 

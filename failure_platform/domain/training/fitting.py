@@ -18,17 +18,16 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 from threadpoolctl import threadpool_limits
 
-from failure_platform.domain.families.fronts import places_used
+from failure_platform.domain.families.preprocessing import places_used
 from failure_platform.domain.training.balancing import recency_weights
 from failure_platform.domain.training.calibration import Calibration, Corrected, calibrate
 from failure_platform.domain.training.facts import TrainingFacts, facts_of
 from failure_platform.domain.training.incremental import Start, on_top, with_production
 from failure_platform.domain.training.inner_validation import Ground, Validation, fit_whole, varying
-from failure_platform.domain.training.kept_features import model_columns
 from failure_platform.domain.training.recipe import Recipe
 from failure_platform.domain.training.search import Found, Progress, search
 from failure_platform.domain.training.thresholds import NO_ALARM, threshold_for
-from failure_platform.domain.training.trainable import NotTrainableError, Side, trainable
+from failure_platform.domain.training.trainable import NotTrainableError, Side, model_columns, trainable
 
 Floats = NDArray[np.float64]
 # Boosting opens thousands of short parallel sections. Measured beside other busy processes on two cores: two threads

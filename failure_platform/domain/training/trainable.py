@@ -13,12 +13,49 @@ from numpy.typing import NDArray
 
 from failure_platform.domain.families.catalogue import families
 from failure_platform.domain.families.family import Family, RecipeRefusedError
+from failure_platform.domain.features.names import absent_value
+from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.training.incremental import Start
 from failure_platform.domain.training.inner_validation import varying
-from failure_platform.domain.training.kept_features import FEWEST_VEHICLES, KeptFeatures, keep_features, model_columns
 from failure_platform.domain.training.recipe import Recipe
 from failure_platform.domain.training.split import Rows, time_folds
-from failure_platform.domain.vehicles.wide import feature_columns
+
+# A test that hardly any vehicle saw cannot be learnt from; with thousands of such tests, chance finds some that fit.
+FEWEST_VEHICLES = 5
+
+
+@dataclass(frozen=True)
+class KeptFeatures:
+    """The features kept, and how many of the others failed which part of the rule."""
+
+    names: tuple[str, ...]
+    constant: int
+    rare: int
+
+
+def keep_features(x: pd.DataFrame) -> KeptFeatures:
+    """Keep features that vary and that at least FEWEST_VEHICLES vehicles hold something else than the absent value of.
+
+    Args:
+        x: features of the training side, shape (vehicles, features).
+    """
+    vary = varying(x)
+    absent = np.array([absent_value(name) for name in vary], dtype=np.float32)
+    values = x[vary].to_numpy()
+    held = np.where(np.isnan(absent), ~np.isnan(values), values != absent).sum(axis=0)
+    names = tuple(name for name, vehicles in zip(vary, held, strict=True) if vehicles >= FEWEST_VEHICLES)
+    return KeptFeatures(names, constant=x.shape[1] - len(vary), rare=len(vary) - len(names))
+
+
+def model_columns(features: Sequence[str], frame: pd.DataFrame) -> pd.DataFrame:
+    """Return exactly these features of a wide frame, float32, in order.
+
+    Those that the frame lacks hold their family's absent value; other columns are left out.
+    """
+    x = frame.reindex(columns=list(features)).astype(np.float32)
+    lacking = [name for name in features if name not in frame.columns]
+    x[lacking] = np.array([absent_value(name) for name in lacking], dtype=np.float32)
+    return x
 
 
 class NotTrainableError(Exception):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from failure_platform.domain.families.family import Family, Setting, Value
-from failure_platform.domain.families.fronts import DISTANCE
+from failure_platform.domain.families.preprocessing import DISTANCE
 from failure_platform.domain.metrics import log_losses, measure
 from failure_platform.domain.training.balancing import Balance
 from failure_platform.domain.training.calibration import comparable_log_losses

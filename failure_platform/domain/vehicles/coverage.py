@@ -8,8 +8,8 @@ from datetime import date
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.lake_tables import LakeTables
 
 
 def upload_periods(lake: LakeTables) -> ir.Table:

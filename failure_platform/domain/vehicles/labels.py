@@ -13,9 +13,9 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.lake_tables import LakeTables
 from failure_platform.domain.targets import Target
 from failure_platform.domain.vehicles.coverage import coverage
+from failure_platform.domain.vehicles.lake_tables import LakeTables
 
 NOT_COVERED = "not covered"
 HORIZON_NOT_OVER = "horizon not over"

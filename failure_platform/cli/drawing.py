@@ -1,0 +1,248 @@
+"""Results as tables for people.
+
+What belongs here: drawing. What does not: finding anything out.
+"""
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+_COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
+_COLOURS = {
+    "better": "green",
+    "no_evidence": "yellow",
+    "worse": "red",
+    "no_signal": "red",
+    "not_judged": "yellow",
+    "merged": "green",
+    "refused": "red",
+    "already_in": "yellow",
+}
+
+
+def draw_process(result: dict[str, Any], out: Console) -> None:
+    """Draw what `process` came to."""
+    table = Table("upload", "file", "state", title="uploads", title_justify="left")
+    for count in _COUNTS:
+        table.add_column(count, justify="right")
+    for line in result["uploads"]:
+        table.add_row(line["kind"], escape(line["name"]), _coloured(line["state"]), *(f"{line[c]:,}" for c in _COUNTS))
+    out.print(table)
+    for line in result["uploads"]:
+        if line["state"] == "refused":
+            out.print(f"[red]refused[/] {line['kind']}/{escape(line['name'] + ': ' + line['reason'])}")
+    for name, found in result["targets"].items():
+        out.print(f"\n[bold]{name}[/]")
+        draw_comparison(found, out)
+
+
+def draw_comparison(found: dict[str, Any], out: Console) -> None:
+    """Draw old against new, and the verdict."""
+    if found["table"]:
+        reference = f"production {found['production']['version']}" if found["production"] else "the base rate"
+        title = f"old: {reference}   new: candidate {found['candidate']['version']}   on the same newest vehicles"
+        table = Table("metric", title=title, title_justify="left")
+        for column in ("old", "new", "difference", "interval"):
+            table.add_column(column, justify="right", no_wrap=True)
+        for row in found["table"]:
+            table.add_row(
+                row["metric"],
+                _number(row["old"]),
+                _number(row["new"]),
+                _number(row["difference"], sign=True),
+                f"{_number(row['low'], sign=True)} to {_number(row['high'], sign=True)}",
+            )
+        out.print(table)
+        out.print(f"{found['vehicles']:,} vehicles, {found['failures']:,} of them failed")
+    verdict = found["verdict"]
+    out.print(f"verdict: {_coloured(verdict['outcome'])} - {verdict['reason']}")
+
+
+def draw_models(result: dict[str, Any], out: Console) -> None:
+    """Draw the versions and the decisions."""
+    # It has to be read in 80 columns: what must be typed again and the figures are never cut.
+    table = Table(title=result["target"], title_justify="left", box=None, padding=(0, 1, 0, 0))
+    table.add_column("version", no_wrap=True)
+    table.add_column("state", min_width=10)
+    table.add_column("family", min_width=10)
+    table.add_column("made", no_wrap=True)
+    for column in ("vehicles", "AUC", "AP"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
+    for version in result["versions"]:
+        metrics = version["metrics"]
+        table.add_row(
+            version["version"],
+            version["state"],
+            version["family"].replace("_", " "),
+            version["created_at"][:10],
+            f"{version['vehicles']:,}",
+            *(_number(metrics.get(name), digits=3) for name in ("roc_auc", "average_precision")),
+            _coloured(version["verdict"] or ""),
+        )
+    out.print(table)
+    out.print(
+        f"The newest comparison is number {result['comparisons_on_these_vehicles']} of "
+        f"{result['comparisons_per_holdout']} on its vehicles."
+    )
+    for line in result["decisions"]:
+        draw_decision(line, out)
+
+
+def draw_decision(line: dict[str, Any], out: Console) -> None:
+    """Draw one decision."""
+    out.print(
+        f"{line['decided_at']:%Y-%m-%d %H:%M} {line['who']}: {line['decision']} {line['version']} - {line['why']} "
+        f"(in production: {line['production_version'] or 'nothing'})",
+        markup=False,
+    )
+    for gate in (line["evidence"] or {}).get("gates", ()):
+        if not gate["passed"]:
+            out.print(f"  not passed: {gate['sentence']}", markup=False)
+
+
+def draw_prediction(found: dict[str, Any], out: Console) -> None:
+    """Draw what is predicted of one vehicle."""
+    alarm = "[red]inspect[/]" if found["alarm"] else "no alarm"
+    out.print(
+        f"{found['KNR']}: {found['probability']:.1%} likely to fail ({alarm}; alarm from {found['threshold']:.1%}), "
+        f"by version {found['version']}, as of {found['predicted_at']}"
+    )
+    if found["outcome"] is not None:
+        out.print("outcome: it failed" if found["outcome"] else "outcome: it did not fail")
+    if found["trained_on"]:
+        out.print("[yellow]The model was trained on this vehicle: this says nothing about how good it is.[/]")
+
+
+def draw_simulation(result: dict[str, Any], out: Console) -> None:
+    """Draw what was written."""
+    for kind, path in result["uploads"].items():
+        out.print(f"{path}: {result['rows'][kind]:,} rows, {result['bytes'][kind] / 1e6:,.1f} MB")
+    out.print(f"truth: {result['truth']}\nthe next batch may start on {result['next_start']}")
+
+
+def draw_open_reasons(result: dict[str, Any], out: Console) -> None:
+    """Draw why rows wait in quarantine."""
+    rows = f"{result['open_rows']:,} {'row waits' if result['open_rows'] == 1 else 'rows wait'} for a correction"
+    table = Table("kind", "reason", title=rows, title_justify="left")
+    for column in ("rows", "uploads"):
+        table.add_column(column, justify="right")
+    table.add_column("newest (UTC)", no_wrap=True)
+    table.add_column("for example")
+    for line in result["reasons"]:
+        # A reason may hold a pattern in brackets, which is no colour.
+        told = (escape(line[name]) for name in ("kind", "reason"))
+        counts = (f"{line[name]:,}" for name in ("rows", "uploads"))
+        table.add_row(*told, *counts, f"{line['newest']:%Y-%m-%d %H:%M}", escape(line["example"]))
+    out.print(table)
+    if result["reasons"]:
+        out.print("To correct them: failure-platform quarantine export FILE.csv --kind KIND")
+
+
+def draw_export(result: dict[str, Any], out: Console) -> None:
+    """Draw what was exported and what to do with it."""
+    out.print(f"{result['file']}: {result['rows']:,} rows", end="", markup=False)
+    out.print(f" and {result['lines']:,} lines that could not be read as rows" if result["lines"] else "")
+    out.print(
+        f"Correct the cells, keep QUARANTINE_ID, and drop the file into {result['drop_into']}: its rows are merged "
+        "and no longer open. Rows that you leave out stay open.\n"
+        "In Excel, open it by Data > From Text/CSV without type detection: a double click cuts the leading zeros of "
+        "012001 and the seconds of a time.",
+        markup=False,
+    )
+
+
+def draw_doctor(result: dict[str, Any], out: Console) -> None:
+    """Draw settings, versions and checks."""
+    table = Table("setting", "value", title="settings", title_justify="left")
+    for name, value in result["settings"].items():
+        table.add_row(name, str(value))
+    out.print(table)
+    out.print("versions: " + ", ".join(f"{name} {version}" for name, version in result["versions"].items()))
+    for check in result["checks"]:
+        mark = "[green]ok[/]" if check["ok"] else "[red]no[/]"
+        out.print(f"{mark}  {check['check']}" + (f": {check['what to do']}" if check["what to do"] else ""))
+
+
+def _number(value: float | None, *, sign: bool = False, digits: int = 4) -> str:
+    if value is None:
+        return "-"
+    return f"{value:{'+' if sign else ''}.{digits}f}"
+
+
+def _coloured(word: str) -> str:
+    colour = _COLOURS.get(word)
+    return f"[{colour}]{word}[/]" if colour else word
+
+
+def draw_uploads(result: dict[str, Any], out: Console) -> None:
+    """Draw the ledger as a table."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    for column in ("hash", "kind", "state"):
+        table.add_column(column, no_wrap=True)
+    for count in _COUNTS:
+        # A number is shown whole, however narrow the terminal; its heading folds instead.
+        longest = max((len(f"{line[count]:,}") for line in result["uploads"]), default=0)
+        table.add_column(count.replace("_", " "), justify="right", overflow="fold", min_width=longest)
+    table.add_column("file", overflow="fold", min_width=8)
+    for line in result["uploads"]:
+        counts = (f"{line[count]:,}" for count in _COUNTS)
+        table.add_row(line["sha256"][:8], line["kind"], line["state"], *counts, escape(line["name"]))
+    out.print(table)
+    for line in result["uploads"]:
+        if line["reason"]:
+            out.print(f"{line['name']}: {line['reason']}", markup=False)
+
+
+def draw_withdrawal(line: dict[str, Any], out: Console) -> None:
+    """Say what was taken out, and how it comes back."""
+    out.print(
+        f"'{line['name']}' is out of the lake: {line['reason']}. Its original stays in the archive; to take it in "
+        f"again, materialise partition {line['upload']} of {line['kind']} in the UI.",
+        markup=False,
+    )
+
+
+def draw_card(result: dict[str, Any], out: Console) -> None:
+    """Print the card as it is: Markdown."""
+    out.print(result["card"], markup=False, highlight=False, soft_wrap=True)
+
+
+def draw_report(result: dict[str, Any], out: Console) -> None:
+    """Draw the path on a line of its own, so that it can be copied."""
+    out.print(result["reason"], markup=False)
+    out.print(result["report"], markup=False, soft_wrap=True)
+
+
+def draw_restore(result: dict[str, Any], out: Console) -> None:
+    """Say what was wrong and what was done."""
+    for problem in result["problems"]:
+        out.print(problem, markup=False)
+    out.print(result["done"], markup=False)
+    if result["kept"]:
+        out.print(f"The damaged file is kept as {result['kept']}; remove it when you need it no more.", markup=False)
+
+
+def draw_replay(result: dict[str, Any], out: Console) -> None:
+    """Draw what was compared, and say what was done."""
+    table = Table("table", title="the lake, and the same built anew from the archive", title_justify="left")
+    for column in ("uploads", "rows before", "rows after", "same"):
+        table.add_column(column, justify="right")
+    for kind in result["kinds"]:
+        before = "unreadable" if kind["rows_before"] is None else f"{kind['rows_before']:,}"
+        same = "[green]yes[/]" if kind["identical"] else "[red]no[/]"
+        table.add_row(kind["kind"], f"{kind['uploads']:,}", before, f"{kind['rows_after']:,}", same)
+    out.print(table)
+    if result["before"]:
+        out.print(f"The lake could not be read: {result['before']}", markup=False)
+    if result["identical"]:
+        out.print("Both say the same; nothing was changed.")
+    elif not result["replaced"]:
+        out.print("They differ; nothing was changed. Without --check the one built anew takes the lake's place.")
+    else:
+        carried = ", ".join(result["carried_over"]) or "none: the model versions' tables could not be read"
+        out.print(f"The lake was replaced; the old file is kept as {result['kept']}.", markup=False)
+        out.print(f"Tables carried over: {carried}.", markup=False)

@@ -1,0 +1,179 @@
+"""The whole flow headless: pick up everything in the upload folders, merge, train, compare, and say what came of it.
+
+What belongs here: running the same jobs as the UI does, in this process and in order, and the one object that
+`process --json` prints. What does not: any stage of its own.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import dagster as dg
+
+from failure_platform.assets.production_model import DECIDE_JOB
+from failure_platform.catalog import uploads_of
+from failure_platform.cli import instance
+from failure_platform.cli.model_commands import summary
+from failure_platform.definitions import build
+from failure_platform.domain import arrivals
+from failure_platform.domain.arrivals import Receipt, Sighting
+from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.domain.ledger import UploadLine
+from failure_platform.resources.lake import views
+from failure_platform.resources.platform import Platform
+from failure_platform.sensors.arrivals import Look, range_tags, receive_settled, upload_tags
+from failure_platform.settings import Settings
+
+Say = Callable[[str], None]
+COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+class StageFailedError(Exception):
+    """A stage of the flow failed; the message is the stage's own."""
+
+
+class Flow:
+    """The jobs of one home, run in this process on its Dagster instance."""
+
+    def __init__(self, settings: Settings, dagster: dg.DagsterInstance) -> None:
+        self._definitions = build(settings)
+        self._dagster = dagster
+
+    def known(self, kind: str) -> set[str]:
+        """Return the uploads of a kind that Dagster knows."""
+        return set(self._dagster.get_dynamic_partitions(str(uploads_of(kind).name)))
+
+    def ingest(self, kind: str, look: Look, most: int, say: Say) -> None:
+        """Take the uploads of a plan into the lake. A refused one is told by the ledger and stops only itself."""
+        self._dagster.add_dynamic_partitions(str(uploads_of(kind).name), [r.key for r in look.plan.new])
+        runs = [(batch, range_tags(batch[0].key, batch[-1].key)) for batch in arrivals.batches(look.plan.new, most)]
+        runs += [([receipt], range_tags(receipt.key, receipt.key)) for receipt in look.plan.again]
+        for batch, tags in runs:
+            say(f"{kind}: {len(batch)} new, such as {batch[0].name}" if len(batch) > 1 else f"{kind}: {batch[0].name}")
+            self.run(f"ingest_{kind}", tags={**tags, **upload_tags(kind, batch)}, refusals=True)
+
+    def run(
+        self,
+        job: str,
+        *,
+        partition: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, Any] | None = None,
+        refusals: bool = False,
+    ) -> None:
+        """Run a job to its end.
+
+        Args:
+            job: name of the job.
+            partition: target, for the stages behind the lake.
+            tags: run tags.
+            config: run configuration, as in the launchpad.
+            refusals: whether a step's own refusal (`dg.Failure`) is an outcome and not an error.
+
+        Raises:
+            StageFailedError: a step failed.
+        """
+        result = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._dagster,
+            partition_key=partition,
+            tags=dict(tags or {}),
+            run_config={**_QUIET, **(config or {})},
+            raise_on_error=False,
+        )
+        if result.success:
+            return
+        errors = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        if refusals and all(f.user_failure_data is not None for f in errors):
+            return
+        raise StageFailedError("\n".join(_message(failure) for failure in errors) or f"{job} failed")
+
+
+def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
+    """Run the flow once on this home.
+
+    Returns:
+        `uploads`: one ledger line per file in the upload folders; `targets`: by name, the candidate, the production
+        model and the verdict, both measured on the same vehicles.
+
+    Raises:
+        HomeBusyError: a platform is up on this home.
+        StageFailedError: a stage failed.
+    """
+    platform = Platform(settings)
+    with instance.alone(settings), instance.opened(settings) as dagster:
+        instance.close_dead_runs(dagster)
+        flow = Flow(settings, dagster)
+        received = {kind: _ingest_folder(flow, platform, kind, say) for kind in CONTRACTS}
+        for target in settings.targets:
+            say(f"{target}: describing vehicles, training, comparing")
+            flow.run("retrain", partition=target)
+        with platform.lake.read() as connection:
+            ledger = {line.upload: line for line in views.ledger(connection)}
+        return {
+            "uploads": [
+                _ledger_line(ledger, name, receipt)
+                for files in received.values()
+                for name, receipt in sorted(files.items())
+            ],
+            "targets": {target: summary(platform, target) for target in settings.targets},
+        }
+
+
+def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[str, Receipt]:
+    settings = platform.settings
+    handled: dict[str, Sighting] = {}
+    receipts: dict[str, Receipt] = {}
+    while fresh := arrivals.unhandled(platform.inbox.look(kind), handled):
+        time.sleep(settings.settle_seconds)
+        look = receive_settled(platform.inbox, kind, fresh, handled, flow.known(kind))
+        platform.inbox.note(look.plan.again)
+        flow.ingest(kind, look, settings.uploads_per_run, say)
+        receipts |= {arrivals.shown_name(name): receipt for name, receipt in look.receipts.items()}
+        handled = dict(look.handled)
+        if look.waiting:
+            say(f"{kind}: waiting for {len(look.waiting)} files that are still being written")
+    return receipts
+
+
+def _ledger_line(ledger: Mapping[str, UploadLine], name: str, receipt: Receipt) -> dict[str, Any]:
+    line = ledger.get(receipt.key)
+    if line is None:
+        raise StageFailedError(f"{name}: received, but not in the ledger. Run `failure-platform process` again.")
+    counts = {count: getattr(line, count) for count in COUNTS}
+    state: str = line.state
+    if name != receipt.name:
+        # The same bytes under another name: all of its rows are in already.
+        counts, state = {**dict.fromkeys(COUNTS, 0), "rows_in": line.rows_in, "duplicate": line.rows_in}, "already_in"
+    return {"kind": receipt.kind, "name": name, **counts, "state": state, "reason": line.reason}
+
+
+def _message(failure: Any) -> str:
+    given = failure.user_failure_data
+    if given is not None and given.description:
+        return str(given.description)
+    error = failure.error
+    while error.cause is not None:
+        error = error.cause
+    return str(error.message).strip()
+
+
+class DecisionNotTakenError(Exception):
+    """The decision was refused; the message says why and what to do. Nothing changed."""
+
+
+def decide(settings: Settings, target: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Take a decision and return the line that the log grew by.
+
+    Raises:
+        DecisionNotTakenError: refused.
+    """
+    with instance.opened(settings) as dagster:
+        try:
+            Flow(settings, dagster).run(
+                DECIDE_JOB, partition=target, config={"ops": {"production_model": {"config": config}}}
+            )
+        except StageFailedError as refused:
+            raise DecisionNotTakenError(str(refused)) from refused
+    return asdict(Platform(settings).registry.history(target)[-1])

@@ -1,0 +1,105 @@
+"""`replay`: the lake built anew from the archive, compared with the one there is, and put in its place.
+
+What belongs here: the order of these steps and what is told. What does not: how a lake is built (resources.replaying)
+and put in place (resources.repairs).
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from failure_platform.cli import instance
+from failure_platform.domain.arrivals import Receipt
+from failure_platform.resources.lake import repairs, views
+from failure_platform.resources.lake.errors import LakeError
+from failure_platform.resources.lake.lake import Lake
+from failure_platform.resources.merging import replay
+from failure_platform.resources.platform import Platform
+from failure_platform.settings import Settings
+
+
+def restore_lake(settings: Settings) -> dict[str, Any]:
+    """Read lake and snapshot whole, and mend the damaged one from the other.
+
+    Returns:
+        `done`: a sentence; `problems`: what was wrong; `kept`: where the damaged lake file lies now, or None.
+
+    Raises:
+        HomeBusyError: a platform is up on this home.
+        LakeError: both are damaged; the message names the command that helps then.
+    """
+    with instance.alone(settings):
+        result = repairs.restore(Platform(settings).lake)
+    return {
+        "done": result.done,
+        "problems": list(result.problems),
+        "kept": str(result.kept) if result.kept else None,
+    }
+
+
+def replay_lake(settings: Settings, *, check: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """Rebuild the lake beside the one there is; put it in place unless both say the same, or only a check is wanted.
+
+    Returns:
+        `kinds`: rows and state before and after; `identical`; `replaced`; `kept`: where the old file lies now;
+        `carried_over`: tables that no upload fills; `before`: why the old lake could not be read, or None.
+
+    Raises:
+        HomeBusyError: a platform is up on this home.
+    """
+    platform = Platform(settings)
+    with instance.alone(settings):
+        folder = settings.lake_file.parent / "replay"
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh = Lake(folder / settings.lake_file.name, threads=settings.lake_threads, memory_limit=settings.lake_memory)
+        try:
+            receipts = replay.rebuild(platform, fresh, _now, say)
+            old, unreadable = platform.lake, None
+            try:
+                kinds = replay.compare(old, fresh)
+            except LakeError as error:
+                unreadable = str(error)
+                kinds = replay.compare(None, fresh)
+            identical = all(kind.identical for kind in kinds)
+            result: dict[str, Any] = {
+                "kinds": [{**asdict(kind), "identical": kind.identical} for kind in kinds],
+                "identical": identical,
+                "replaced": not (identical or check),
+                "kept": None,
+                "carried_over": [],
+                "before": unreadable,
+            }
+            if result["replaced"]:
+                source = repairs.newest_readable(platform.lake)
+                result["carried_over"] = replay.carry_over(source, fresh) if source is not None else []
+                result["kept"] = repairs.put_in_place(fresh.path, platform.lake)
+                with platform.lake.read() as connection:
+                    lines = {line.upload: line for line in views.ledger(connection)}
+                for receipt in receipts:
+                    platform.inbox.mark(receipt, lines[receipt.key].state)
+                _tell_dagster(settings, [receipts_of[-1] for receipts_of in _by_kind(receipts, kinds) if receipts_of])
+            return result
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _by_kind(receipts: Sequence[Receipt], kinds: Sequence[replay.Compared]) -> list[list[Receipt]]:
+    changed = [kind.kind for kind in kinds if not kind.identical]
+    return [[receipt for receipt in receipts if receipt.kind == kind] for kind in changed]
+
+
+def _tell_dagster(settings: Settings, last: Sequence[Receipt]) -> None:
+    """Report a changed table by its last upload, so that the stages behind it are redone at the next start."""
+    with instance.opened(settings) as dagster:
+        for receipt in last:
+            dagster.report_runless_asset_event(
+                dg.AssetMaterialization(receipt.kind, partition=receipt.key, metadata={"rebuilt by": "replay"})
+            )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)

@@ -1,0 +1,152 @@
+"""What a home knows of a target, of its versions, and of one vehicle: plain values for JSON and tables.
+
+What belongs here: reading the registry and the predictions. What does not: drawing (report) and changing anything.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from failure_platform.domain.deciding.log import models_history
+from failure_platform.domain.model_version import VersionNotFoundError, resolve
+from failure_platform.resources.lake.target_tables import predictions_table, read_table
+from failure_platform.resources.platform import Platform
+from failure_platform.resources.registry.report_files import report_file
+from failure_platform.settings import Settings
+
+NOT_TRAINED = "No candidate could be trained: too few vehicles with a known outcome, or too few failures among them."
+
+
+class NotKnownError(Exception):
+    """Nothing is known of what was asked about; the message says what to do."""
+
+
+def summary(platform: Platform, target: str) -> dict[str, Any]:
+    """Return the newest candidate, what is in production, and the verdict on the same vehicles.
+
+    `candidate` and `production` hold version, family and metrics, or are None; `table` holds old, new, difference and
+    interval of each metric.
+    """
+    candidate = platform.registry.newest(target)
+    comparisons = platform.registry.comparisons(target)
+    if candidate is None or not comparisons:
+        return {
+            "candidate": None,
+            "production": None,
+            "vehicles": 0,
+            "failures": 0,
+            "verdict": {"outcome": "not_judged", "reason": NOT_TRAINED},
+            "table": [],
+        }
+    newest = comparisons[0]
+    return {
+        "candidate": _side(platform, newest.candidate, newest.body["candidate"]),
+        "production": _side(platform, newest.production, newest.body["production"]) if newest.production else None,
+        "vehicles": newest.vehicles,
+        "failures": newest.failures,
+        "verdict": {"outcome": newest.outcome, "reason": newest.reason},
+        "period": {"from": newest.body["period_from"], "to": newest.body["period_to"]},
+        "table": newest.body["table"],
+    }
+
+
+def _side(platform: Platform, version: str, metrics: dict[str, float | None]) -> dict[str, Any]:
+    return {"version": version, "family": platform.registry.version(version).family, "metrics": metrics}
+
+
+def history(settings: Settings, target: str) -> dict[str, Any]:
+    """Return every version of a target, newest first, every decision, oldest first, and how worn the holdout is."""
+    platform = Platform(settings)
+    must_be_known(settings, target)
+    log = platform.registry.history(target)
+    comparisons = platform.registry.comparisons(target)
+    versions = [
+        {
+            **asdict(line),
+            "created_at": line.created_at.isoformat(sep=" ", timespec="seconds"),
+            "trained_from": str(line.trained_from),
+            "trained_until": str(line.trained_until),
+        }
+        for line in models_history(platform.registry.versions(target), comparisons, log)
+    ]
+    return {
+        "target": target,
+        "versions": versions,
+        "decisions": [asdict(line) for line in log],
+        "comparisons_on_these_vehicles": comparisons[0].uses if comparisons else 0,
+        "comparisons_per_holdout": settings.comparisons_per_holdout,
+    }
+
+
+def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
+    """Return what is predicted of one vehicle.
+
+    Raises:
+        NotKnownError: no predictions yet, or the vehicle is not among them.
+    """
+    must_be_known(settings, target)
+    platform = Platform(settings)
+    table = predictions_table(target)
+    found = read_table(platform.lake, table, "KNR = ?", (knr.strip(),))
+    if found is None:
+        raise NotKnownError("Nothing was predicted yet. Promote a model version first: failure-platform decide --help")
+    if found.empty:
+        raise NotKnownError(
+            f"Vehicle {knr} has no prediction: it has not passed the prediction point by any status upload, or its "
+            "number is written otherwise (YYYY-WWDSSSS)."
+        )
+    row = found.iloc[0]
+    return {
+        **{name: row[name] for name in ("KNR", "version")},
+        "predicted_at": str(row["predicted_at"]),
+        "probability": float(row["probability"]),
+        "alarm": bool(row["alarm"]),
+        "threshold": float(row["threshold"]),
+        "trained_on": bool(row["trained_on"]),
+        "outcome": None if row["outcome"] is None or row["outcome"] != row["outcome"] else int(row["outcome"]),
+    }
+
+
+def must_be_known(settings: Settings, target: str) -> None:
+    """Raise NotKnownError where the settings have no such target."""
+    if target not in settings.targets:
+        raise NotKnownError(f"There is no target '{target}'; the settings have: {', '.join(sorted(settings.targets))}.")
+
+
+def card(settings: Settings, target: str, version: str) -> dict[str, Any]:
+    """Return the card of a version, given by its first digits or whole.
+
+    Raises:
+        NotKnownError: no such target or version.
+    """
+    from failure_platform.domain.report.model_card import model_card
+
+    must_be_known(settings, target)
+    registry = Platform(settings).registry
+    try:
+        name = resolve(version, target, {known.version: target for known in registry.versions(target)})
+    except VersionNotFoundError as error:
+        raise NotKnownError(str(error)) from error
+    compared = next((one for one in registry.comparisons(target) if one.candidate == name), None)
+    text = model_card(registry.version(name), settings.target(target), compared, registry.history(target))
+    return {"version": name, "card": text}
+
+
+def newest_report(settings: Settings, target: str) -> dict[str, Any]:
+    """Return the newest comparison's report: its path, id, verdict and reason.
+
+    Raises:
+        NotKnownError: no such target, nothing compared yet, or the report is gone.
+    """
+    if target not in settings.targets:
+        raise NotKnownError(f"There is no target '{target}'; the settings have: {', '.join(sorted(settings.targets))}.")
+    comparisons = Platform(settings).registry.comparisons(target)
+    if not comparisons:
+        raise NotKnownError("Nothing was compared yet. Drop files into the upload folders: failure-platform process")
+    newest = comparisons[0]
+    file = report_file(settings.reports_folder, newest)
+    if not file.is_file():
+        raise NotKnownError(
+            f"The report of comparison {newest.id} is not at {file}. Materialise model_comparison again: it is then "
+            "written anew, with the same figures."
+        )
+    return {"report": str(file), "comparison": newest.id, "verdict": newest.outcome, "reason": newest.reason}

@@ -1,0 +1,66 @@
+"""`uploads` and `withdraw`: what came in, what became of it, and taking one upload's rows out again.
+
+What belongs here: finding the upload that a person means, and telling Dagster what changed. What does not: how rows
+leave the lake (resources.withdrawing).
+"""
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from failure_platform.cli import instance
+from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.domain.ledger import UploadLine
+from failure_platform.resources.lake import views
+from failure_platform.resources.merging.withdraw import NotWithdrawableError, withdraw
+from failure_platform.resources.platform import Platform
+from failure_platform.settings import Settings
+
+_COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
+
+
+def list_uploads(settings: Settings, kind: str | None = None) -> dict[str, Any]:
+    """Return the ledger in order of arrival, of one kind or of all: `uploads`, one object per line."""
+    with Platform(settings).lake.read() as connection:
+        return {"uploads": [asdict(line) for line in views.ledger(connection, kind)]}
+
+
+def withdraw_upload(settings: Settings, upload: str, who: str, why: str) -> dict[str, Any]:
+    """Take an upload's rows out of the lake, tell Dagster, and return its ledger line.
+
+    The receipt is marked first: killed in between, the same command finishes the work, and a lake that is rebuilt
+    leaves the upload out.
+
+    Raises:
+        NotWithdrawableError: no such upload, several, or one that was refused.
+    """
+    platform = Platform(settings)
+    line = _meant(platform, upload)
+    contract = CONTRACTS[line.kind]
+    with instance.opened(settings) as dagster:
+        platform.inbox.mark(platform.inbox.receipt(line.kind, line.upload), "withdrawn")
+        now = datetime.now(UTC).replace(tzinfo=None)
+        with platform.lake.write() as connection:
+            line = withdraw(connection, contract, line.upload, f"withdrawn by {who}: {why}", now)
+        # The stages behind the lake are redone as after an upload.
+        dagster.report_runless_asset_event(
+            dg.AssetMaterialization(
+                line.kind, partition=line.upload, metadata={"withdrawn by": who, "why": why, "file": line.name}
+            )
+        )
+    return asdict(line)
+
+
+def _meant(platform: Platform, upload: str) -> UploadLine:
+    with platform.lake.read() as connection:
+        lines = views.ledger(connection)
+    found = [line for line in lines if upload in (line.upload, line.name) or line.sha256.startswith(upload)]
+    if len(found) == 1:
+        return found[0]
+    several = ", ".join(line.upload for line in found)
+    raise NotWithdrawableError(
+        f"'{upload}' is {f'several uploads: {several}' if found else 'no upload of this lake'}. Give the key, the hash "
+        "or the file name of one; `failure-platform uploads` lists them."
+    )

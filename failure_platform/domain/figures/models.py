@@ -1,0 +1,126 @@
+"""How well each model orders the vehicles: ROC and precision-recall, old and new overlaid."""
+
+from matplotlib.axes import Axes
+
+from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.figures.drawing import GREEN, GUESSING, LOOKS, counted, figure_of, png, sheet
+
+
+def calibration_png(comparison: Comparison) -> bytes:
+    """Return said against observed failure rate in ten groups of vehicles; on the line, probabilities are honest."""
+    figure, (axes,) = sheet(f"Calibration: what was said against what happened\n{counted(comparison)}", 5.4)
+    largest = 0.01
+    for name, look in LOOKS.items():
+        if name in comparison.curves and comparison.curves[name].calibration:
+            x, y = zip(*comparison.curves[name].calibration, strict=True)
+            largest = max(largest, *x, *y)
+            error = figure_of(comparison, name, "calibration_error")
+            label = f"{look.label}, calibration error {error}"
+            axes.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, label=label)
+    limit = min(1.0, largest * 1.08)
+    axes.plot([0, limit], [0, limit], label="honest probabilities", **GUESSING)
+    if "base_rate" in comparison.curves and comparison.curves["base_rate"].calibration:
+        (said, _), *_ = comparison.curves["base_rate"].calibration
+        axes.axvline(said, color=GREEN, linewidth=1.5, label="base rate: the same for every vehicle")
+    axes.set(
+        xlim=(0, limit),
+        ylim=(0, limit),
+        xlabel="mean probability said",
+        ylabel="share that failed (tenths of vehicles)",
+    )
+    axes.legend(loc="upper left", framealpha=0.9, edgecolor="none")
+    return png(figure)
+
+
+# Rows: failed, did not fail. Columns: not alarmed, alarmed.
+_CELLS = (("fn", "tp"), ("tn", "fp"))
+
+
+def thresholds_png(comparison: Comparison) -> bytes:
+    """Return the share of failures missed against the alarms per 1,000 vehicles, each model's threshold marked."""
+    figure, (axes,) = sheet(f"Alarms against misses, at every threshold\n{counted(comparison)}", 5.4)
+    axes.plot([0, 1000], [1, 0], label="guessing", **GUESSING)
+    for name, look in LOOKS.items():
+        if name in comparison.curves and comparison.curves[name].threshold_curve:
+            x, y = zip(*comparison.curves[name].threshold_curve, strict=True)
+            axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=2, label=look.label)
+        chosen = comparison.confusions.get(name)
+        if chosen is not None and comparison.failures:
+            axes.plot(
+                1000 * (chosen.tp + chosen.fp) / comparison.vehicles,
+                chosen.fn / comparison.failures,
+                color=look.colour,
+                marker=look.marker,
+                markersize=11,
+                markeredgecolor="black",
+                linestyle="none",
+                label=f"its own threshold, {look.label}",
+            )
+    axes.set(xlim=(0, 1000), ylim=(0, 1.01), xlabel="alarms per 1,000 vehicles", ylabel="share of failures missed")
+    axes.legend(loc="upper right", framealpha=0.9, edgecolor="none")
+    return png(figure)
+
+
+def confusions_png(comparison: Comparison) -> bytes:
+    """Return the confusion matrices at each model's own threshold and, with two models, their difference."""
+    found = {name: comparison.confusions[name] for name in LOOKS if name in comparison.confusions}
+    tables = {
+        LOOKS[name].label: [[getattr(one, cell) for cell in row] for row in _CELLS] for name, one in found.items()
+    }
+    if len(tables) == 2:
+        old, new = tables.values()
+        tables["difference (new less old)"] = [
+            [b - a for a, b in zip(*rows, strict=True)] for rows in zip(old, new, strict=True)
+        ]
+    figure, panels = sheet(
+        f"Alarms and outcomes, each model at its own threshold\n{counted(comparison)}", 3.6, len(tables)
+    )
+    for axes, (title, counts) in zip(panels, tables.items(), strict=True):
+        _matrix(axes, title, counts, signed=title.startswith("difference"))
+    return png(figure)
+
+
+def _matrix(axes: Axes, title: str, counts: list[list[int]], *, signed: bool) -> None:
+    """Draw two by two counts; the right decisions have a darker ground."""
+    axes.grid(visible=False)
+    axes.imshow([[0.0, 0.22], [0.22, 0.0]], cmap="Greys", vmin=0, vmax=1)
+    for row, cells in enumerate(counts):
+        for column, count in enumerate(cells):
+            text = (f"{count:+,}" if signed else f"{count:,}").replace("-", "\u2212")
+            axes.text(column, row, text, ha="center", va="center", fontsize=17)
+    axes.set_title(title, fontsize=11)
+    axes.set_xticks([0, 1], ["not alarmed", "alarmed"])
+    axes.set_yticks([0, 1], ["failed", "did not fail"], rotation=90, va="center")
+    axes.tick_params(length=0)
+    axes.spines[["left", "bottom"]].set_visible(False)
+
+
+def roc_png(comparison: Comparison) -> bytes:
+    """Return the ROC curves: share of failures found against share of good vehicles alarmed."""
+    figure, (axes,) = sheet(f"ROC: failures found against false alarms\n{counted(comparison)}", 5.4)
+    axes.plot([0, 1], [0, 1], label="guessing", **GUESSING)
+    for name, look in LOOKS.items():
+        if name in comparison.curves and comparison.curves[name].roc:
+            x, y = zip(*comparison.curves[name].roc, strict=True)
+            label = f"{look.label}, AUC {figure_of(comparison, name, 'roc_auc')}"
+            axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=2, label=label, drawstyle="steps-post")
+    axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="share of good vehicles alarmed", ylabel="share of failures found")
+    axes.legend(loc="lower right", framealpha=0.9, edgecolor="none")
+    return png(figure)
+
+
+def precision_recall_png(comparison: Comparison) -> bytes:
+    """Return the precision-recall curves, with the failure rate as the line that guessing gives."""
+    figure, (axes,) = sheet(f"Precision and recall at every threshold\n{counted(comparison)}", 5.4)
+    rate = comparison.failures / comparison.vehicles if comparison.vehicles else 0.0
+    axes.axhline(rate, label=f"guessing (failure rate {rate:.3f})", **GUESSING)
+    for name, look in LOOKS.items():
+        if name in comparison.curves and comparison.curves[name].precision_recall:
+            x, y = zip(*comparison.curves[name].precision_recall, strict=True)
+            label = f"{look.label}, average precision {figure_of(comparison, name, 'average_precision')}"
+            axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=2, label=label, drawstyle="steps-pre")
+    axes.set(
+        xlim=(0, 1), ylim=(0, 1.01), xlabel="recall: share of failures found", ylabel="precision: share of alarms right"
+    )
+    axes.legend(loc="upper right", framealpha=0.9, edgecolor="none")
+    return png(figure)

@@ -1,0 +1,250 @@
+"""The model card: what a person must know before relying on a version, as Markdown.
+
+What belongs here: the text, made of what the registry keeps. What does not: where that comes from (training,
+comparison), and the tables of figures (card_figures).
+
+Sections after Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from failure_platform.domain.deciding.log import DecisionLine, state
+from failure_platform.domain.features.names import FAMILIES
+from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.targets import Target
+
+# A slice with fewer failures is left out of the card: its figures are chance.
+_FEWEST_FAILURES = 10
+
+
+def figures(compared: ComparisonRecord | None) -> str:
+    """Return the sections on figures and slices."""
+    if compared is None:
+        return (
+            "## Figures\n\nNot compared yet. `failure-platform card` and the page of model_comparison show this card "
+            "with figures once it is."
+        )
+    body = compared.body
+    other = f"production {compared.production}" if compared.production else "the base rate"
+    rows = [
+        (
+            row["metric"],
+            number(row["new"]),
+            _span(row.get("new_low"), row.get("new_high")),
+            number(row.get("old")),
+            number(row.get("difference"), "+"),
+            _span(row.get("low"), row.get("high"), "+"),
+        )
+        for row in body["table"]
+    ]
+    table = markdown_table(("figure", "value", "interval", "old", "difference", "interval of it"), rows)
+    level = f"{100 * body['level']:.4g} % intervals, since this is comparison {compared.uses} on these vehicles"
+    return (
+        f"## Figures\n\nOn {compared.vehicles} vehicles newer than the training "
+        f"({_day(body['period_from'])} to {_day(body['period_to'])}), {compared.failures} of them failed; compared "
+        f"with {other} (old); {level}.\n\n{table}\n\n"
+        f"Verdict: {compared.outcome}. {compared.reason}\n\n{_slices(body.get('slices', ()))}"
+    )
+
+
+def _slices(slices: Sequence[Mapping[str, Any]]) -> str:
+    shown = [one for one in slices if one["judged"] or one["failures"] >= _FEWEST_FAILURES]
+    if not shown:
+        return (
+            f"## Slices\n\nNo model, engine, colour, month or failure group holds {_FEWEST_FAILURES} failures or more."
+        )
+    rows = [
+        (
+            one["kind"],
+            one["value"],
+            one["vehicles"],
+            one["failures"],
+            one["metric"],
+            number(one["old"]),
+            number(one["new"]),
+            _span(one["low"], one["high"], "+"),
+            "worse" if one["worse"] else "not worse" if one["judged"] else "not judged",
+        )
+        for one in shown
+    ]
+    head = ("slice", "value", "vehicles", "failures", "figure", "old", "new", "interval of the difference", "judgement")
+    judged = sum(one["judged"] for one in slices)
+    told = (
+        f"{len(shown)} of {len(slices)} hold {_FEWEST_FAILURES} failures or more. {judged} are judged against "
+        "production; their intervals are corrected for as many."
+    )
+    return f"## Slices\n\n{told}\n\n{markdown_table(head, rows)}"
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a Markdown table; what a person wrote cannot break it."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(" ".join(str(cell).replace("|", "/").split()) for cell in row) + " |" for row in lines
+    )
+
+
+def number(value: float | None, sign: str = "") -> str:
+    """Return a figure as text."""
+    return "not defined" if value is None else f"{value:{sign}.3f}"
+
+
+def _span(low: float | None, high: float | None, sign: str = "") -> str:
+    return "" if low is None or high is None else f"{number(low, sign)} to {number(high, sign)}"
+
+
+def _day(moment: str | None) -> str:
+    return "none" if moment is None else moment[:10]
+
+
+# Said in other sections, or of no use to a reader.
+_SHOWN_ELSEWHERE = {"trained_from", "trained_until", "vehicles", "failures", "tried", "given_up", "notes", "seconds"}
+
+
+def model_card(
+    version: ModelVersion,
+    target: Target,
+    compared: ComparisonRecord | None = None,
+    history: Sequence[DecisionLine] = (),
+) -> str:
+    """Return the card.
+
+    Args:
+        version: the version, as the registry keeps it.
+        target: what it predicts.
+        compared: its newest comparison, when there is one; without it the card holds no figures.
+        history: the target's decision log, oldest line first.
+    """
+    parts = [
+        f"# Model {version.version}",
+        _purpose(target),
+        _data(version),
+        _features(version),
+        _choice(version),
+        figures(compared),
+        _decisions(version, history),
+        _limits(target, version, compared),
+        _reproduction(version),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _purpose(target: Target) -> str:
+    groups = (
+        "any failure group" if target.failure_groups is None else f"failure groups {', '.join(target.failure_groups)}"
+    )
+    halle = f"HALLE {', '.join(target.halle)}" if target.halle else "any HALLE"
+    return (
+        f"## What it is for\n\n{target.description}\n\n"
+        f"Target `{target.name}`: asked when a vehicle first reaches status {target.prediction_point}; a failure is a "
+        f"falha of {halle} ({groups}) within {target.horizon.total_seconds() / 86400:g} days after it. It gives a "
+        "probability per vehicle, to choose which vehicles to look at first. It does not release a vehicle from its "
+        "test."
+    )
+
+
+def _data(version: ModelVersion) -> str:
+    return (
+        "## Data\n\n"
+        f"* Data version {version.data_version}\n"
+        f"* Prediction points from {version.trained_from:%Y-%m-%d %H:%M} to {version.trained_until:%Y-%m-%d %H:%M}\n"
+        f"* {version.vehicles} vehicles with a known outcome, {version.failures} of them failed "
+        f"({100 * version.base_rate:.2f} %)\n"
+        "* Every feature is of rows older than the vehicle's prediction point; the newest vehicles were kept apart for "
+        "the comparison"
+    )
+
+
+def _features(version: ModelVersion) -> str:
+    counted = Counter(name.split(":")[0] for name in version.features)
+    rows = [(prefix, counted[prefix], of.source) for prefix, of in FAMILIES.items() if counted[prefix]]
+    table = markdown_table(("family", "features", "rows of"), rows)
+    return f"## Features\n\n{len(version.features)}, of these families:\n\n{table}"
+
+
+def _choice(version: ModelVersion) -> str:
+    facts = version.facts
+    parts = [
+        f"## Family and setting\n\n{version.family}. A vehicle is alarmed from a probability of "
+        f"{version.threshold:.3f}, chosen on vehicles of the training side that the scoring model had not seen."
+    ]
+    tried: Sequence[Mapping[str, Any]] = facts.get("tried", ())
+    if tried:
+        best = {
+            family: min((one for one in tried if one["family"] == family), key=lambda one: one["log_loss"])
+            for family in dict.fromkeys(one["family"] for one in tried)
+        }
+        rows = [
+            (family, f"{one['log_loss']:.4f}", number(one.get("roc_auc")), number(one.get("average_precision")))
+            for family, one in best.items()
+        ]
+        table = markdown_table(("family, best setting", "log loss", "ROC AUC", "average precision"), rows)
+        parts.append(
+            f"{len(tried)} settings were tried in time order inside the training side, each judged on "
+            f"{facts.get('out_of_fold_vehicles', 'its')} newer vehicles:\n\n{table}"
+        )
+    told = {key: _told(value) for key, value in facts.items() if key not in _SHOWN_ELSEWHERE}
+    parts.append("\n".join(f"* {key.replace('_', ' ')}: {text}" for key, text in told.items() if text))
+    return "\n\n".join(parts)
+
+
+def _told(value: object) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_told(part)}" for key, part in value.items() if part is not None)
+    return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _decisions(version: ModelVersion, history: Sequence[DecisionLine]) -> str:
+    about = [line for line in history if version.version in (line.version, line.previous_version)]
+    if not about:
+        return "## Decisions\n\nNone yet."
+    rows = [
+        (f"{line.decided_at:%Y-%m-%d %H:%M}", line.decision, line.version, line.who, line.why, _outcome(line))
+        for line in about
+    ]
+    table = markdown_table(("when, UTC", "decision", "version", "who", "why", "verdict, gates"), rows)
+    return f"## Decisions\n\nIt is now: {state(version.version, history)}.\n\n{table}"
+
+
+def _outcome(line: DecisionLine) -> str:
+    return f"{line.evidence['outcome']}, {line.evidence['advice']}" if line.evidence else ""
+
+
+def _limits(target: Target, version: ModelVersion, compared: ComparisonRecord | None) -> str:
+    lines = [
+        *version.facts.get("notes", ()),
+        f"It says nothing about vehicles that never reach status {target.prediction_point}, and it knows a failure "
+        "only where a falhas upload covers the days after.",
+        "Failures recorded later than the horizon count as none.",
+        "It was fitted on one period. New tests, new equipment or another mix of models can make it wrong; only newer "
+        "vehicles with a known outcome show that.",
+        "A probability is not a cause: a feature it uses may only stand beside what makes vehicles fail.",
+    ]
+    if compared is not None:
+        thin = [one for one in compared.body.get("slices", ()) if not one["judged"]]
+        if thin:
+            lines.append(f"{len(thin)} of its slices were not judged: whether it is worse there is not known.")
+        if compared.outcome != "better":
+            lines.append(f"Its verdict is {compared.outcome}: it was not shown to be better.")
+    return "## Limits\n\n" + "\n".join(f"* {line}" for line in lines)
+
+
+def _reproduction(version: ModelVersion) -> str:
+    recipe = json.dumps({**version.recipe, "seed": version.seed}, indent=2, ensure_ascii=False)
+    return (
+        "## How to reproduce\n\n"
+        "```\n"
+        f"pip install -r models/{version.target}/{version.version}/requirements.txt\n"
+        "failure-platform replay --check    # the lake is what the archived originals say\n"
+        "failure-platform process           # describes the vehicles, trains, compares\n"
+        f"failure-platform models --target {version.target}\n"
+        "```\n\n"
+        f"The same vehicles (data version {version.data_version}), code {version.code_version}, libraries and recipe "
+        f"give version {version.version} again; another name says that one of them differs. The uploads must be those "
+        "of that day: on a copy of the home, withdraw what came later. The recipe follows from the settings:\n\n"
+        f"```json\n{recipe}\n```\n\n"
+        f"Made with {', '.join(f'{name} {number}' for name, number in sorted(version.libraries.items()))}."
+    )

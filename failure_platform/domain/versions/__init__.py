@@ -1,1 +1,0 @@
-"""Model versions: what is recorded, named, told and shown of them."""

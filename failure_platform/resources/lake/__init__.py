@@ -1,0 +1,4 @@
+"""The lake: one DuckDB file, its published snapshot, and the tables in it.
+
+Opening, locking, publishing, repairing and reading belong here. What uploads bring into the tables does not (merging).
+"""

@@ -1,0 +1,161 @@
+"""The door to the lake: one DuckDB file that one at a time writes, and a published snapshot that everybody reads.
+
+Belongs here: one transaction per write, and seeing to it that whatever was committed is published. Does not belong
+here: what is in the tables (`tables`, `merging`, `lake_views`), the lock (`lake_lock`), opening (`lake_file`), copying
+(`snapshot`), mending (`repairs`).
+
+DuckDB lets one process write a file, or several read it, never both at once. So readers open a copy: they never wait
+for a writer, and no writer waits for them.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from failure_platform.resources.lake import errors, snapshot
+from failure_platform.resources.lake.errors import telling_damage
+from failure_platform.resources.lake.opening import Opening, WritersLock, commits_in, pause, sweep_spills
+from failure_platform.resources.lake.tables import create_tables
+from failure_platform.resources.storage.atomic_files import whole
+from failure_platform.resources.storage.disk_space import require_room, room_for
+from failure_platform.resources.storage.failpoints import reached
+
+_NOT_WRITTEN = (
+    "Nothing of this write was kept, and what was committed before is safe. Originals stay in the upload folder and in "
+    "the archive: make room and run again."
+)
+_COMMITTED = "What was written is committed and safe; make room, and the next read or write shows it."
+_NOT_READ = "Nothing was changed: make room and try again."
+
+
+class Lake:
+    """One lake file. Holds settings only: nothing is opened before `read` or `write`.
+
+    `path` is the DuckDB file; `lake.json` beside it remembers how many writes were acknowledged and which snapshot
+    shows them. `wait_seconds` bounds the wait for a lock. `threads` and `memory_limit` (such as "2GB") are DuckDB's
+    own; None leaves its defaults.
+    """
+
+    def __init__(
+        self, path: Path, *, wait_seconds: float = 60.0, threads: int | None = None, memory_limit: str | None = None
+    ) -> None:
+        """Keep the settings; touch nothing."""
+        self.path = path.resolve()
+        self.wait_seconds = wait_seconds
+        self.threads = threads
+        self.memory_limit = memory_limit
+        self.lock = WritersLock(self.path, wait_seconds)
+        self.opening = Opening(wait_seconds, threads, memory_limit)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection to all that was acknowledged, closed at the end; it stays as it is meanwhile.
+
+        An empty lake is made first where there never was one. Within a write it shows the lake before that write.
+
+        Raises LakeBusyError, LakeMissingError, LakeUnreadableError, LakeBehindError, DiskFullError.
+        """
+        file, con = self._open_snapshot()
+        with telling_damage(file), room_for("what a read spills", file.parent, None, _NOT_READ):
+            try:
+                yield con
+            finally:
+                con.close()
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: committed when the block ends, rolled back when it raises; then checkpointed and published.
+
+        When it returns, every reader that comes sees it. Upload tables that an older lake lacks are made first.
+
+        Raises LakeBusyError, LakeMissingError, LakeUnreadableError, LakeBehindError, DiskFullError, and whatever the
+        block raises.
+        """
+        with self.lock.held():
+            self._make_if_new()
+            # Told before the work instead of after it.
+            require_room("the lake's next snapshot", self.path.parent, snapshot.room(self.path), _NOT_WRITTEN)
+            with self._opened() as con:
+                con.execute("BEGIN")
+                try:
+                    create_tables(con)
+                    commits = commits_in(con, self.path) + 1
+                    con.execute("UPDATE commits SET number = ?", [commits])
+                    reached("write.open")
+                    yield con
+                    reached("write.before_commit")
+                    con.execute("COMMIT")
+                except BaseException:
+                    # The block's own error is the one to show; a transaction that DuckDB already ended is no news.
+                    with contextlib.suppress(duckdb.Error):
+                        con.execute("ROLLBACK")
+                    raise
+                reached("write.committed")
+                self._checkpoint(con)
+                reached("write.checkpointed")
+            self._publish(commits)
+
+    def catch_up(self) -> None:
+        """Publish what a writer committed and did not live to publish. Only under the lock."""
+        self._make_if_new()
+        with self._opened() as con:
+            con.execute("BEGIN")
+            commits = commits_in(con, self.path)
+            con.execute("COMMIT")
+            self._checkpoint(con)
+        known = snapshot.published(self.path)
+        if known and known.commits == commits and self.path.with_name(known.snapshot).exists():
+            snapshot.note(self.path, commits, known.snapshot)
+        else:
+            self._publish(commits)
+
+    def _open_snapshot(self) -> tuple[Path, duckdb.DuckDBPyConnection]:
+        deadline = time.monotonic() + self.wait_seconds
+        while True:
+            if not snapshot.is_newest(self.path):
+                # Either somebody writes now and will publish it, or nobody does and it is for us to publish.
+                with self.lock.tried() as held:
+                    if held:
+                        self.catch_up()
+            known = snapshot.published(self.path)
+            if known:
+                file = self.path.with_name(known.snapshot)
+                # A writer may publish and remove it between the look and the opening: then look again.
+                with contextlib.suppress(FileNotFoundError):
+                    return file, self.opening.connect(file, read_only=True)
+            if time.monotonic() >= deadline:
+                raise self.lock.busy()
+            pause(deadline)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        with (
+            telling_damage(self.path),
+            room_for("the lake", self.path.parent, self.path.stat().st_size, _NOT_WRITTEN),
+            contextlib.closing(self.opening.connect(self.path, read_only=False)) as con,
+        ):
+            yield con
+
+    def _checkpoint(self, con: duckdb.DuckDBPyConnection) -> None:
+        # With its write-ahead log lost, a lake opens without the latest commits and does not say so.
+        with room_for("the lake's checkpoint", self.path.parent, None, _COMMITTED):
+            con.execute("CHECKPOINT")
+
+    def _publish(self, commits: int) -> None:
+        size = self.path.stat().st_size
+        with room_for("the lake's snapshot for its readers", self.path.parent, size, _COMMITTED):
+            snapshot.publish(self.path, commits)
+        sweep_spills(self.path.parent)
+
+    def _make_if_new(self) -> None:
+        if self.path.exists():
+            return
+        if snapshot.marker_of(self.path).exists() or snapshot.snapshots(self.path):
+            raise errors.missing(self.path)
+        with whole(self.path) as draft, contextlib.closing(self.opening.connect(draft, read_only=False)) as con:
+            create_tables(con)
+            commits = commits_in(con, self.path)
+        self._publish(commits)

@@ -1,0 +1,172 @@
+"""Finding damage in the lake and mending it: a look at every row, and another file in the lake's place.
+
+Belongs here: the scan, the choice of what is whole, the exchange of files. Does not belong here: building a lake anew
+from the originals (`replaying`).
+
+A flipped block is found only when it is read: a damaged lake opens, and most questions to it are answered. So nothing
+is called whole before all of it was read.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from failure_platform.resources.lake import snapshot
+from failure_platform.resources.lake.errors import LakeError, LakeUnreadableError
+from failure_platform.resources.lake.file_copies import copy
+from failure_platform.resources.lake.lake import Lake
+from failure_platform.resources.storage import sql_text
+from failure_platform.resources.storage.atomic_files import sync, whole
+from failure_platform.resources.storage.disk_space import require_room
+
+_NOTHING_CHANGED = "Nothing was changed: make room and run the command again."
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One file read whole: how many commits it holds, and each damage as a sentence."""
+
+    file: Path
+    commits: int
+    problems: tuple[str, ...]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row of every table can be read, and no acknowledged commit is missing."""
+        return not self.problems
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What `restore` did: a sentence, what was wrong, and where the damaged file lies now."""
+
+    done: str
+    problems: tuple[str, ...]
+    kept: Path | None
+
+
+def scan(lake: Lake) -> list[Scan]:
+    """Read every table of the lake and of its snapshot whole. Writers wait meanwhile; readers do not."""
+    with lake.lock.held():
+        return [_scan(lake, lake.path), *(_scan(lake, file) for file in _newest_snapshot(lake))]
+
+
+def restore(lake: Lake) -> Restored:
+    """Put the lake and its snapshot right, whichever is damaged, from the other one.
+
+    Raises:
+        LakeError: both are damaged, or there never was a lake; nothing was changed.
+    """
+    with lake.lock.held():
+        wrong, is_marked = _damage_of_marker(lake)
+        now = _scan(lake, lake.path)
+        before = [_scan(lake, file) for file in _newest_snapshot(lake)]
+        problems = (*now.problems, *(problem for one in before for problem in one.problems), *wrong)
+        if now.is_whole:
+            return Restored(_publish_anew(lake, before, is_marked), problems, None)
+        for source in before:
+            if source.is_whole:
+                require_room("the restored lake", lake.path.parent, source.file.stat().st_size, _NOTHING_CHANGED)
+                with whole(lake.path.with_name("restored.duckdb")) as draft:
+                    copy(source.file, draft)
+                kept = _exchange(lake.path.with_name("restored.duckdb"), lake)
+                return Restored("The lake was put back from its published snapshot.", problems, kept)
+    raise LakeError(
+        f"Nothing was restored, since neither the lake nor its snapshot is whole. {' '.join(problems)} Run "
+        "`failure-platform replay`, which builds the lake anew from the archived originals."
+    )
+
+
+def newest_readable(lake: Lake) -> Path | None:
+    """Return the lake's file or else its snapshot's, whichever is whole; None where neither is."""
+    return next((one.file for one in scan(lake) if one.is_whole), None)
+
+
+def put_in_place(fresh: Path, lake: Lake) -> Path | None:
+    """Put another lake's file, closed and on the same disk, in the place of this lake's; publish it.
+
+    Returns:
+        where the file that was there before lies now, if there was one.
+    """
+    with lake.lock.held():
+        return _exchange(fresh, lake)
+
+
+def _exchange(fresh: Path, lake: Lake) -> Path | None:
+    # A number of its own, so that no reader takes an older snapshot of the same name for it.
+    commits = _acknowledged(lake) + 1
+    with contextlib.closing(lake.opening.connect(fresh, read_only=False)) as con:
+        con.execute("CREATE OR REPLACE TABLE commits AS SELECT CAST(? AS BIGINT) AS number", [commits])
+        con.execute("CHECKPOINT")
+    kept = lake.path.with_name(f"{lake.path.stem}.kept-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{lake.path.suffix}")
+    existed, log = lake.path.exists(), snapshot.log_of(lake.path)
+    if existed:
+        os.link(lake.path, kept)  # both names at once: at no moment is there no lake
+    if log.exists():
+        log.replace(snapshot.log_of(kept))  # or it would be applied to the other file
+    fresh.replace(lake.path)
+    sync(lake.path.parent)
+    snapshot.publish(lake.path, commits)
+    return kept if existed else None
+
+
+def _publish_anew(lake: Lake, before: list[Scan], is_marked: bool) -> str:
+    if is_marked and before and all(one.is_whole for one in before) and snapshot.is_newest(lake.path):
+        return "The lake and its snapshot are whole; nothing was changed."
+    for _, file in snapshot.snapshots(lake.path):
+        file.unlink()
+    snapshot.marker_of(lake.path).unlink(missing_ok=True)
+    lake.catch_up()
+    return "The lake is whole; its snapshot was made anew."
+
+
+def _scan(lake: Lake, file: Path) -> Scan:
+    try:
+        connection = lake.opening.connect(file, read_only=True)
+    except FileNotFoundError:
+        return Scan(file, 0, (f"{file.name} is missing.",))
+    except LakeUnreadableError as error:
+        return Scan(file, 0, (f"{file.name} cannot be opened: {error.__cause__}.",))
+    with contextlib.closing(connection):
+        tables = [
+            name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
+        ]
+        problems = [problem for table in tables for problem in _read_whole(connection, file, table)]
+        commits = 0
+        if "commits" in tables and not problems:
+            commits = int(connection.execute("SELECT number FROM commits").fetchall()[0][0])
+            acknowledged = _acknowledged(lake)
+            if commits < acknowledged:
+                problems.append(f"{file.name} ends with commit {commits}, but commit {acknowledged} was acknowledged.")
+    return Scan(file, commits, tuple(problems))
+
+
+def _read_whole(con: duckdb.DuckDBPyConnection, file: Path, table: str) -> list[str]:
+    try:
+        con.execute(f"SELECT bit_xor(hash(*COLUMNS(*))) FROM {sql_text.name(table)}").fetchall()
+    except duckdb.Error as error:
+        return [f"Table {table} of {file.name} is damaged: {error}."]
+    return []
+
+
+def _newest_snapshot(lake: Lake) -> list[Path]:
+    return [file for _, file in snapshot.snapshots(lake.path)][-1:]
+
+
+def _damage_of_marker(lake: Lake) -> tuple[tuple[str, ...], bool]:
+    try:
+        return (), snapshot.published(lake.path) is not None
+    except LakeUnreadableError as error:
+        return (f"{snapshot.marker_of(lake.path).name} is damaged: {error.__cause__}.",), False
+
+
+def _acknowledged(lake: Lake) -> int:
+    """How many commits were acknowledged; by the names of the snapshots where `lake.json` cannot say."""
+    try:
+        return snapshot.acknowledged(lake.path)
+    except LakeUnreadableError:
+        return max((commits for commits, _ in snapshot.snapshots(lake.path)), default=0)

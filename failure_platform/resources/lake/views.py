@@ -1,0 +1,202 @@
+"""Small reads of the lake for pages, checks and reports. Nothing here changes anything.
+
+Belongs here: counts, previews, reasons and the comparison of ledger and tables. Does not belong here: features, labels
+and whatever else is computed from the rows (`domain`).
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import duckdb
+import ibis
+import pandas as pd
+
+from failure_platform.domain.contracts import CONTRACTS, Contract
+from failure_platform.domain.ledger import UploadLine
+from failure_platform.domain.rows.judging import breaking_rows
+from failure_platform.resources.lake.tables import duplicate_table, superseded_table
+from failure_platform.resources.storage import sql_text
+
+LEDGER_FIELDS = tuple(field.name for field in dataclasses.fields(UploadLine))
+"""Columns of the ledger, in the order of `UploadLine`."""
+
+_OWN_COLUMNS = ("upload", "row_hash")
+
+
+def ledger(con: duckdb.DuckDBPyConnection, kind: str | None = None) -> list[UploadLine]:
+    """Return the ledger in order of arrival, of one kind or of all."""
+    return _lines(con, "WHERE ? IS NULL OR kind = ?", [kind, kind])
+
+
+def ledger_line(con: duckdb.DuckDBPyConnection, key: str) -> UploadLine | None:
+    """Return the line of an upload, or None where the lake has never heard of it."""
+    return next(iter(_lines(con, "WHERE upload = ?", [key])), None)
+
+
+def row_counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the number of rows of every table, by name."""
+    tables = [row[0] for row in con.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
+    return {table: _number(con, f"SELECT count(*) FROM {sql_text.name(table)}") for table in tables}
+
+
+def preview(con: duckdb.DuckDBPyConnection, table: str, n: int = 10, upload: str | None = None) -> pd.DataFrame:
+    """Return up to `n` rows of a table without upload and row hash; of a kind's table, those of one upload if given."""
+    where = f"WHERE {_span(con, [upload])} AND upload = ?" if upload is not None else ""
+    columns = [name for name in column_types(con, table) if name not in _OWN_COLUMNS]
+    return con.execute(
+        f"SELECT {sql_text.names(tuple(columns))} FROM {sql_text.name(table)} {where} LIMIT {int(n)}",
+        [upload] if upload is not None else [],
+    ).df()
+
+
+def column_types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Return the columns of a table with their DuckDB types, in order; empty where there is no such table."""
+    rows = con.execute(
+        "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
+    ).fetchall()
+    return dict(rows)
+
+
+def quarantine_reasons(
+    con: duckdb.DuckDBPyConnection, uploads: Sequence[str] | None = None, n: int = 10
+) -> list[tuple[str, int]]:
+    """Return the most frequent reasons in quarantine with their number of rows, values left out.
+
+    Args:
+        con: a connection to the lake.
+        uploads: of these only; None counts all.
+        n: how many reasons at most.
+    """
+    return con.execute(
+        f"""
+        SELECT regexp_replace(reason, ': ''.*', '', 's') AS kind_of_fault, count(*) AS number
+        FROM (
+            SELECT unnest(reasons) AS reason FROM quarantine
+            WHERE {"true" if uploads is None else "list_contains($uploads, upload)"}
+        )
+        GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {int(n)}
+        """,
+        {} if uploads is None else {"uploads": list(uploads)},
+    ).fetchall()
+
+
+def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] | None = None) -> list[str]:
+    """Say where ledger and tables disagree; nothing where every row that came in is accounted for.
+
+    Each upload's counts must add up, and merged, superseded and quarantined must be the rows that the tables hold.
+
+    Args:
+        con: a connection to the lake.
+        uploads: look at these and at those whose rows they replaced, at the cost of their rows; None looks at all.
+    """
+    found: list[tuple[str, str, int, int]] = []
+    for contract in CONTRACTS.values():
+        kind, superseded = sql_text.name(contract.kind), sql_text.name(superseded_table(contract))
+        lines = [line.upload for line in ledger(con, contract.kind)]
+        if uploads is not None:
+            touched = con.execute(
+                f"SELECT DISTINCT upload FROM {superseded} WHERE list_contains(?, superseded_by)", [list(uploads)]
+            ).fetchall()
+            lines = sorted({*uploads, *(upload for (upload,) in touched)} & set(lines))
+        of_these = "true" if uploads is None else "list_contains($lines, upload)"
+        within = "true" if uploads is None else _span(con, lines)
+        found += con.execute(
+            f"""
+            WITH held AS (
+                SELECT upload, 'merged' AS fate, count(*) AS number FROM {kind} WHERE {within} AND {of_these} GROUP BY 1
+                UNION ALL SELECT upload, 'superseded', count(*) FROM {superseded} WHERE {of_these} GROUP BY 1
+                UNION ALL
+                SELECT upload, 'quarantined', count(*) FROM quarantine WHERE kind = $kind AND {of_these} GROUP BY 1
+            ), noted AS (
+                SELECT upload, unnest(['merged', 'superseded', 'quarantined']) AS fate,
+                    unnest([merged, superseded, quarantined]) AS number
+                FROM uploads WHERE kind = $kind AND {of_these}
+            )
+            SELECT upload, fate, coalesce(noted.number, 0), coalesce(held.number, 0)
+            FROM noted FULL JOIN held USING (upload, fate)
+            WHERE coalesce(noted.number, 0) <> coalesce(held.number, 0)
+            UNION ALL
+            SELECT upload, 'in all', rows_in, merged + duplicate + superseded + quarantined
+            FROM uploads WHERE kind = $kind AND {of_these} AND rows_in <> merged + duplicate + superseded + quarantined
+        """,
+            {"kind": contract.kind} | ({"lines": lines} if uploads is not None else {}),
+        ).fetchall()
+    return [f"{upload}: {fate} {noted} by the ledger, {held} found" for upload, fate, noted, held in sorted(found)]
+
+
+def contract_violations(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> int:
+    """Count the rows of these uploads in the lake that break the contract: 0, unless judging or storage went wrong."""
+    broken = ibis.to_sql(breaking_rows(contract, "looked_at"), dialect="duckdb")
+    return _number(
+        con,
+        f"WITH looked_at AS (SELECT * FROM {sql_text.name(contract.kind)} "
+        f"WHERE {_span(con, uploads)} AND list_contains(?, upload)) SELECT count(*) FROM ({broken})",
+        [list(uploads)],
+    )
+
+
+def doubled_keys(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> int:
+    """Count natural keys that the lake holds more than once, in the span of time that these uploads cover."""
+    key = sql_text.names(contract.key)
+    within = f"FROM {sql_text.name(contract.kind)} WHERE {_span(con, uploads)}"
+    return _number(
+        con,
+        f"""
+        WITH candidates AS (SELECT hash({key}) AS key_hash {within} GROUP BY 1 HAVING count(*) > 1)
+        SELECT count(*) FROM (
+            SELECT {key} {within} AND hash({key}) IN (SELECT key_hash FROM candidates)
+            GROUP BY ALL HAVING count(*) > 1
+        )
+        """,
+    )
+
+
+def content_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
+    """Return a hash of the rows of a kind, whatever their order and whichever upload brought them."""
+    row = con.execute(
+        f"SELECT count(*), coalesce(bit_xor(row_hash), 0), coalesce(sum(row_hash), 0) "
+        f"FROM {sql_text.name(contract.kind)}"
+    ).fetchall()[0]
+    return "-".join(str(part) for part in row)
+
+
+def state_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
+    """Return a hash of all that the tables of a kind say: rows, which upload brought them, and what gave way to what.
+
+    It compares lakes on one machine with one DuckDB; `content_hash` is the one to keep.
+    """
+    said = " UNION ALL ".join(
+        f"SELECT {sql_text.text(table)} AS said_by, row_hash, upload, {by} AS superseded_by FROM {sql_text.name(table)}"
+        for table, by in (
+            (contract.kind, "NULL"),
+            (superseded_table(contract), "superseded_by"),
+            (duplicate_table(contract), "NULL"),
+        )
+    )
+    row = con.execute(
+        f"SELECT count(*), coalesce(bit_xor(one), 0), coalesce(sum(one), 0) "
+        f"FROM (SELECT hash(said_by, row_hash, upload, superseded_by) AS one FROM ({said}))"
+    ).fetchall()[0]
+    return "-".join(str(part) for part in row)
+
+
+def _span(con: duckdb.DuckDBPyConnection, uploads: Sequence[str]) -> str:
+    """Return the condition of the time that uploads cover, in literals, so that all else is never opened."""
+    first, last = con.execute(
+        "SELECT min(first_data), max(last_data) FROM uploads WHERE list_contains(?, upload)", [list(uploads)]
+    ).fetchall()[0]
+    return sql_text.between(first, last) if first is not None else "false"
+
+
+def _number(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[object] = ()) -> int:
+    return int(con.execute(query, list(values)).fetchall()[0][0])
+
+
+def _lines(con: duckdb.DuckDBPyConnection, where: str, values: list[str | None]) -> list[UploadLine]:
+    rows = con.execute(
+        f"SELECT {', '.join(LEDGER_FIELDS)} FROM uploads {where} ORDER BY received_at, upload",
+        values,
+    ).fetchall()
+    found = [dict(zip(LEDGER_FIELDS, row, strict=True)) for row in rows]
+    return [UploadLine(**{**line, "understood": json.loads(line["understood"] or "{}")}) for line in found]

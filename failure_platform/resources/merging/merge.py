@@ -1,0 +1,284 @@
+"""Merges the judged rows of uploads into the lake, in the caller's transaction. Writing is plain SQL.
+
+Belongs here: which rows simply go in, which are told apart with a look at the lake, and the ledger lines that say so.
+Does not belong here: connections and transactions (`lake`), judging (`judged_rows`), keys that several uploads of
+any order claim (`settling`), reading back (`lake_views`).
+
+What is done costs what the new rows cost, not what the lake holds: the lake is asked only for rows between the
+uploads' first and last DATA, written as literals, so that whole row groups outside are never opened. Uploads are
+merged many at a time, since a statement costs more than the rows of a small one.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import duckdb
+
+from failure_platform.domain.contracts import Contract
+from failure_platform.domain.ledger import UploadFacts, UploadLine, line_of
+from failure_platform.resources.lake.lake import Lake
+from failure_platform.resources.lake.tables import duplicate_table, superseded_table
+from failure_platform.resources.lake.views import ledger
+from failure_platform.resources.merging.conflicts import same_key, settle
+from failure_platform.resources.merging.ledger import count_moves, require_balance, write_line
+from failure_platform.resources.merging.validated_rows import Judged, judge_rows
+from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.storage import sql_text
+from failure_platform.resources.storage.failpoints import reached
+from failure_platform.resources.storage.scratch_database import scratch
+
+
+def judge_uploads(
+    lake: Lake, contract: Contract, uploads: Sequence[tuple[UploadFacts, Received]]
+) -> list[tuple[UploadFacts, Judged]]:
+    """Judge the rows of some uploads in one scratch database, with the lake's threads and memory but without the lake:
+    others write to it meanwhile."""
+    if not uploads:
+        return []
+    with scratch(uploads[0][1].folder, threads=lake.threads, memory_limit=lake.memory_limit) as con:
+        return [(facts, judge_rows(contract, received, facts.received_at, con=con)) for facts, received in uploads]
+
+
+def merge(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    uploads: Sequence[tuple[UploadFacts, Judged]],
+    merged_at: datetime,
+) -> list[UploadLine]:
+    """Merge judged uploads within the transaction of `con`; return their lines.
+
+    Of the rows with one natural key, an upload claims the one that stands last in its file. Of the claims of several
+    uploads, the lake keeps the one that was received last (see `settling`). A row that says the same as another is a
+    duplicate; a row that gave way is kept in `superseded_<kind>`. So for each upload, at any time, `merged` is the
+    number of its rows in the lake and its counts add up to `rows_in`.
+
+    Raises:
+        LedgerError: the counts do not add up; the caller's transaction must be rolled back.
+    """
+    merged = {line.upload for line in ledger(con, contract.kind) if line.state == "merged"}
+    new = [(facts, judged) for facts, judged in uploads if facts.key not in merged]
+    if new:
+        work = _Merge(con, contract, new, merged_at)
+        work.note_lines()
+        work.sort_out_repeats()
+        work.meet_the_lake()
+        work.supersede()
+        reached("merge.superseded")
+        work.insert()
+        reached("merge.inserted")
+        work.count()
+        work.settle_contested()
+        work.quarantine()
+        reached("merge.noted")
+    lines = {line.upload: line for line in ledger(con, contract.kind)}
+    require_balance(lines.values())
+    return [lines[facts.key] for facts, _ in uploads]
+
+
+class _Merge:
+    """The steps of one merge. Small facts about rows that need care wait in the temporary table `aside`.
+
+    Its fates: `repeat` of a row of the same file, `corrected` by a later line of the same file, `duplicate` of a row
+    in the lake, and `contested`, which `settle` decides.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        uploads: Sequence[tuple[UploadFacts, Judged]],
+        merged_at: datetime,
+    ) -> None:
+        self._con, self._contract, self._uploads, self._merged_at = con, contract, uploads, merged_at
+        self._lake = sql_text.name(contract.kind)
+        self._superseded = sql_text.name(superseded_table(contract))
+        self._columns = sql_text.names(contract.names)
+        self._key = sql_text.names(contract.key)
+        self._good = _good_rows(uploads)
+        ends = [(j.first_data, j.last_data) for _, j in uploads if j.first_data is not None and j.last_data is not None]
+        self._span = (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
+
+    def note_lines(self) -> None:
+        """Write the lines with what is known before a row is looked at; `count` adds the rest."""
+        for facts, judged in self._uploads:
+            write_line(
+                self._con,
+                line_of(
+                    facts,
+                    "merged",
+                    self._merged_at,
+                    rows_in=judged.rows_in,
+                    quarantined=judged.quarantined,
+                    first_data=judged.first_data,
+                    last_data=judged.last_data,
+                    understood=judged.understood,
+                ),
+            )
+
+    def sort_out_repeats(self) -> None:
+        """Put aside the rows that give way to a later row of the same file, and keys that several uploads claim."""
+        # Hashes find the few candidates without sorting all rows; the key itself decides.
+        self._con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE repeated AS
+            SELECT hash({self._key}) AS key_hash FROM ({self._good}) GROUP BY 1 HAVING count(*) > 1
+        """)
+        self._con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE aside AS
+            WITH ranked AS (
+                SELECT upload, "row",
+                    row_number() OVER (PARTITION BY upload, {self._key}, row_hash ORDER BY "row" DESC) AS copy,
+                    row_hash = first_value(row_hash) OVER (PARTITION BY upload, {self._key} ORDER BY "row" DESC) AS last
+                FROM ({self._good}) WHERE hash({self._key}) IN (SELECT key_hash FROM repeated)
+            )
+            SELECT upload, "row", CASE WHEN copy > 1 THEN 'repeat' WHEN last THEN 'claim' ELSE 'corrected' END AS fate
+            FROM ranked
+        """)
+        if len(self._uploads) > 1:
+            self._con.execute(f"""
+                UPDATE aside SET fate = 'contested' FROM (
+                    SELECT upload, "row", count(*) OVER (PARTITION BY {self._key}) AS claims
+                    FROM ({self._good}) JOIN aside USING (upload, "row") WHERE fate = 'claim'
+                ) AS counted WHERE counted.upload = aside.upload AND counted."row" = aside."row" AND claims > 1
+            """)
+        self._con.execute("DELETE FROM aside WHERE fate = 'claim'")
+
+    def meet_the_lake(self) -> None:
+        """Put aside the rows whose key the lake has; note in `replaced` its rows that give way to a newer one."""
+        self._con.execute("CREATE OR REPLACE TEMP TABLE replaced (place BIGINT, upload VARCHAR, superseded_by VARCHAR)")
+        if self._span is None:
+            return
+        within = sql_text.between(*self._span)
+        if not self._con.execute(f"SELECT 1 FROM {self._lake} WHERE {within} LIMIT 1").fetchall():
+            return
+        self._con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE met AS
+            SELECT good.upload, good."row", lake.place, lake.upload AS known_by, good.row_hash = lake.row_hash AS same
+            FROM ({self._good}) AS good
+            JOIN (SELECT *, rowid AS place FROM {self._lake} WHERE {within}) AS lake
+                ON {same_key(self._contract, "good", "lake")}
+            ANTI JOIN aside ON good.upload = aside.upload AND good."row" = aside."row"
+        """)
+        if self._newest():
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'duplicate' FROM met WHERE same")
+            self._con.execute("INSERT INTO replaced SELECT place, known_by, upload FROM met WHERE NOT same")
+        else:
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'contested' FROM met")
+        self._con.execute("DROP TABLE met")
+
+    def supersede(self) -> None:
+        """Keep what gives way: earlier lines of the same file, and rows of the lake, which leave it."""
+        at = self._merged_at
+        self._con.execute(
+            f"""
+            INSERT INTO {self._superseded} BY NAME
+            SELECT {self._columns}, upload, row_hash, upload AS superseded_by, CAST(? AS TIMESTAMP) AS superseded_at
+            FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'corrected') USING (upload, "row")
+        """,
+            [at],
+        )
+        if self._span is None or not self._con.execute("SELECT 1 FROM replaced LIMIT 1").fetchall():
+            return
+        within = sql_text.between(*self._span)
+        self._con.execute(
+            f"""
+            INSERT INTO {self._superseded} BY NAME
+            SELECT {self._columns}, lake.upload, row_hash, superseded_by, CAST(? AS TIMESTAMP) AS superseded_at
+            FROM (SELECT *, rowid AS place FROM {self._lake} WHERE {within}) AS lake JOIN replaced USING (place)
+        """,
+            [at],
+        )
+        self._con.execute(f"DELETE FROM {self._lake} WHERE {within} AND rowid IN (SELECT place FROM replaced)")
+
+    def insert(self) -> None:
+        """Append what stays, in the order of the files, and remember who said again what the lake knows."""
+        self._con.execute(f"""
+            INSERT INTO {self._lake} BY NAME
+            SELECT {self._columns}, good.upload, row_hash
+            FROM ({self._good}) AS good ANTI JOIN aside ON good.upload = aside.upload AND good."row" = aside."row"
+        """)
+        self._con.execute(f"""
+            INSERT INTO {sql_text.name(duplicate_table(self._contract))} BY NAME
+            SELECT row_hash, "DATA", upload
+            FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'duplicate') USING (upload, "row")
+        """)
+
+    def count(self) -> None:
+        """Bring the lines of these uploads, and of those whose rows gave way, up to what was done so far.
+
+        What is merged is counted in the lake itself, so that the balance of a line is a proof and not arithmetic.
+        """
+        within = sql_text.between(*self._span) if self._span is not None else "false"
+        own = ", ".join(sql_text.text(facts.key) for facts, _ in self._uploads)
+        count_moves(
+            self._con,
+            f"""
+            SELECT upload, 'merged' AS fate, count(*) AS number
+            FROM {self._lake} WHERE {within} AND upload IN ({own}) GROUP BY ALL
+            UNION ALL BY NAME
+            SELECT upload, CASE fate WHEN 'corrected' THEN 'superseded' ELSE 'duplicate' END AS fate, count(*) AS number
+            FROM aside WHERE fate <> 'contested' GROUP BY ALL
+            UNION ALL BY NAME SELECT upload, 'merged' AS fate, -count(*) AS number FROM replaced GROUP BY ALL
+            UNION ALL BY NAME SELECT upload, 'superseded' AS fate, count(*) AS number FROM replaced GROUP BY ALL
+        """,
+        )
+
+    def settle_contested(self) -> None:
+        """Let the rule of claims decide about keys that several of these uploads name, or an upload merged before."""
+        if not self._con.execute("SELECT 1 FROM aside WHERE fate = 'contested' LIMIT 1").fetchall():
+            return
+        claims = f"""
+            SELECT {self._columns}, row_hash, upload
+            FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'contested') USING (upload, "row")
+        """
+        settle(self._con, self._contract, claims, self._merged_at, claims=claims)
+
+    def quarantine(self) -> None:
+        """Keep the bad rows with their reasons, and close the ones that these uploads correct.
+
+        A row is known by its place in the original, which a later change of the rules does not move.
+        """
+        for facts, judged in self._uploads:
+            if judged.quarantined:
+                self._con.execute(
+                    f"""
+                    INSERT INTO quarantine BY NAME
+                    SELECT concat_ws('-', right(?, 8), sheet, line, nullif(row_number() OVER place, 1)) AS id,
+                        ? AS upload, ? AS kind, *,
+                        CAST(? AS TIMESTAMP) AS quarantined_at
+                    FROM read_parquet({sql_text.file(judged.bad)}) WINDOW place AS (PARTITION BY sheet, line)
+                """,
+                    [facts.key, facts.key, self._contract.kind, self._merged_at],
+                )
+            if judged.corrects_sql is not None:
+                self._con.execute(
+                    f"""
+                    UPDATE quarantine SET corrected_by = ?, corrected_at = CAST(? AS TIMESTAMP)
+                    WHERE corrected_by IS NULL AND kind = ? AND upload <> ? AND id IN ({judged.corrects_sql})
+                """,
+                    [facts.key, self._merged_at, self._contract.kind, facts.key],
+                )
+
+    def _newest(self) -> bool:
+        """Say whether these uploads were received after every other one that speaks of the same time."""
+        first, last = self._span or (None, None)
+        earliest = min((facts.received_at, facts.key) for facts, _ in self._uploads)
+        own = [facts.key for facts, _ in self._uploads]
+        return not self._con.execute(
+            "SELECT 1 FROM uploads WHERE kind = ? AND state = 'merged' AND first_data <= ? AND last_data >= ? "
+            "AND (received_at, upload) > (CAST(? AS TIMESTAMP), CAST(? AS VARCHAR)) AND NOT list_contains(?, upload) "
+            "LIMIT 1",
+            [self._contract.kind, last, first, *earliest, own],
+        ).fetchall()
+
+
+def _good_rows(uploads: Sequence[tuple[UploadFacts, Judged]]) -> str:
+    """Return the SELECT of the good rows of all uploads: `upload`, `row`, the typed columns, `row_hash`."""
+    if len(uploads) == 1:
+        [(facts, judged)] = uploads
+        return f"SELECT {sql_text.text(facts.key)} AS upload, * FROM ({judged.good_sql})"
+    files = ", ".join(sql_text.file(judged.rows) for _, judged in uploads)
+    keys = ", ".join(f"{sql_text.text(str(judged.rows))}: {sql_text.text(facts.key)}" for facts, judged in uploads)
+    return (
+        f"SELECT (MAP {{{keys}}})[filename] AS upload, * EXCLUDE (filename, reasons) "
+        f"FROM read_parquet([{files}], filename = true) WHERE len(reasons) = 0"
+    )

@@ -1,0 +1,288 @@
+"""Reads a delimited text file into parquet: rows as text, and the lines that are no rows.
+
+Belongs here: DuckDB's CSV reader with a dialect that we decided, never its sniffer, which falls back to one column on
+ragged files and says nothing; and the proof that every line of the file became a row or is named. Does not belong
+here: finding the dialect (`domain.rows.layouts`), typing (`judging`).
+
+One quote too many makes a reader take the following lines for part of a value. So every line is accounted for; where
+lines went missing, the file is read again with quotes as plain signs, and only the lines whose quotes are not in
+order are set aside.
+
+Where the table goes on to the right of itself, all rows of the first block come first, then those of the next.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from failure_platform.domain.contracts import Contract
+from failure_platform.domain.rows.layouts import QUARANTINE_ID, Header, UploadRefusedError
+from failure_platform.domain.rows.understood import RowPlaces, repeated, row_lines
+from failure_platform.resources.reading import rejected_lines
+from failure_platform.resources.reading.rejected_lines import Rejected
+from failure_platform.resources.reading.text_files import LONGEST_LINE, TextFile, lines_at
+from failure_platform.resources.storage import sql_text
+from failure_platform.resources.storage.disk_space import is_full
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """A delimited table in a text file, and how it is to be read.
+
+    Args:
+        text: the file.
+        header: where the header is, and which column is which.
+        separator: between cells.
+        contract: what the columns are.
+        pseudonym: what replaces personal values.
+    """
+
+    text: TextFile
+    header: Header
+    separator: str
+    contract: Contract
+    pseudonym: Callable[[str | None], str | None]
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Columns to write: those of the contract, and which row in quarantine a row puts right where the file says."""
+        return (*self.contract.names, QUARANTINE_ID) if self.header.corrects else self.contract.names
+
+    @property
+    def personal(self) -> tuple[int, ...]:
+        """Places of the personal columns that the file has."""
+        personal = {column.name for column in self.contract.columns if column.personal}
+        return tuple(place for block in self.header.blocks for name, place in block.items() if name in personal)
+
+
+def read_csv_rows(con: duckdb.DuckDBPyConnection, table: CsvTable, target: Path) -> tuple[RowPlaces, bool]:
+    """Write the rows to `target`, in file order, all contract columns as text, personal ones as pseudonyms.
+
+    Returns:
+        where the rows stand and which lines are no rows; and whether quotes were in order.
+
+    Raises:
+        UploadRefusedError: DuckDB cannot read the file, or lines of it would be lost.
+    """
+    try:
+        places = _Pass(con, table, quoted=True).read(target)
+        if places is not None:
+            return places, True
+        places = _Pass(con, table, quoted=False).read(target)
+    except (duckdb.InvalidInputException, duckdb.IOException) as error:
+        if is_full(error):
+            raise  # this says nothing about the file
+        raise _unreadable(str(error).splitlines()[0]) from error
+    if places is None:
+        raise _unreadable("Not every line of it became a row or a line that could be named.")
+    return places, False
+
+
+def _unreadable(why: str) -> UploadRefusedError:
+    return UploadRefusedError(
+        "The file cannot be read as a table", "csv", why, "Export it again as .csv (UTF-8) or .xlsx and drop that."
+    )
+
+
+class _Pass:
+    """One reading of the file, with quotes as quotes or as plain signs."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, table: CsvTable, *, quoted: bool) -> None:
+        self._con, self._table, self._quoted = con, table, quoted
+        self._scan = table.text.scan
+        self._header_line = table.header.row + 1
+        self._cells = [f'"c{place}"' for place in range(table.header.width)]
+        columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(table.header.width))
+        quote = sql_text.text('"' if quoted else "")
+        reader = (
+            f"read_csv({sql_text.file(table.text.path)}, auto_detect=false, header=false, skip={self._header_line}, "
+            f"delim={sql_text.text(table.separator)}, quote={quote}, escape={quote}, columns={{{columns}}}, "
+            f"store_rejects=true, max_line_size={LONGEST_LINE})"
+        )
+        self._faults = self._faults_of_rows()
+        # Numbering takes the reader's second thread away; most files need none.
+        number = ", row_number() OVER () - 1 AS record" if self._faults or table.personal else ""
+        self._source = f"(SELECT *{number} FROM {reader})"
+
+    def read(self, target: Path) -> RowPlaces | None:
+        """Return where the rows stand; None where lines were swallowed."""
+        self._name_people()
+        blocks = self._table.header.blocks
+        chosen = ", ".join(
+            f"{self._stored(block, name)} AS {sql_text.name(_in_block(name, number))}"
+            for number, block in enumerate(blocks)
+            for name in self._table.stored
+        )
+        joins = " ".join(
+            f"LEFT JOIN people_{place} ON people_{place}.raw = {self._value(place)}" for place in self._table.personal
+        )
+        # A join gives rows back in any order.
+        order = "ORDER BY record" if joins else ""
+        line_ends, swallows = self._line_ends()
+        records = target if len(blocks) == 1 else target.with_name("records.parquet")
+        self._con.execute(
+            f"COPY (SELECT {chosen}, {line_ends} AS line_ends, {swallows} AS swallows FROM {self._source} {joins} "
+            f"WHERE NOT ({self._is_wrong()}) {order}) TO {sql_text.text(str(records))} (FORMAT parquet)"
+        )
+        rejected, taken = self._rejected()
+        # Read as plain signs, quotes hold nothing together, so that a blank line among them is one.
+        held = self._scan.blank_in_quotes if self._quoted else ()
+        blanks = (line for line in self._scan.blank_lines if line > self._header_line and line not in held)
+        gaps = sorted({*taken, *blanks})
+        bad, bad_lines, hidden = self._set_aside(gaps)
+        gaps = sorted({*gaps, *bad_lines})
+        stored = f"read_parquet({sql_text.file(records)}, file_row_number = true)"
+        (rows, more, swallowed), *_ = self._con.execute(
+            f"SELECT count(*), coalesce(sum(line_ends), 0), coalesce(bool_or(swallows), false) FROM {stored}"
+        ).fetchall()
+        if swallowed or hidden or self._header_line + rows + more + len(gaps) != self._scan.lines:
+            return None
+        long_rows = self._con.execute(
+            f"SELECT file_row_number, line_ends FROM {stored} WHERE line_ends > 0 ORDER BY 1"
+        ).fetchall()
+        lines = repeated(row_lines(self._header_line, gaps, long_rows), rows, len(blocks))
+        if records != target:
+            self._put_below_each_other(records, target)
+        if self._table.text.cut is not None:
+            line, content = self._table.text.cut
+            rejected.append((None, line, rejected_lines.CUT, self._raw(content, in_place=False)))
+        return RowPlaces(sorted([*rejected, *bad], key=lambda one: one[1]), [(row, None, line) for row, line in lines])
+
+    def _put_below_each_other(self, records: Path, target: Path) -> None:
+        """Write the rows of all blocks of a file of records, block after block."""
+        parts = (
+            "SELECT "
+            + ", ".join(
+                f"{sql_text.name(_in_block(name, number))} AS {sql_text.name(name)}" for name in self._table.stored
+            )
+            + f" FROM read_parquet({sql_text.file(records)})"
+            for number in range(len(self._table.header.blocks))
+        )
+        whole = " UNION ALL ".join(parts)
+        self._con.execute(f"COPY ({whole}) TO {sql_text.text(str(target))} (FORMAT parquet)")
+        records.unlink()
+
+    def _value(self, place: int) -> str:
+        """Return the expression of a cell's text."""
+        cell = self._cells[place]
+        if self._quoted:
+            # A value over two lines is the same value in files of every system.
+            several = self._scan.quotes and self._scan.windows_line_ends
+            return f"replace({cell}, chr(13) || chr(10), chr(10))" if several else cell
+        return f"""CASE WHEN starts_with({cell}, '"') THEN replace({cell}[2:-2], '""', '"') ELSE {cell} END"""
+
+    def _stored(self, block: Mapping[str, int], name: str) -> str:
+        place = block.get(name)
+        if place is None:
+            return "CAST(NULL AS VARCHAR)"
+        return f"people_{place}.pseudonym" if place in self._table.personal else self._value(place)
+
+    def _faults_of_rows(self) -> list[tuple[str, str]]:
+        """Return (condition, reason) of what makes a record that the reader took no row."""
+        faults = []
+        if not self._quoted:
+            pattern = sql_text.text('"([^"]|"")*"')
+            faults.append(
+                (f"""starts_with({{0}}, '"') AND NOT regexp_full_match({{0}}, {pattern})""", rejected_lines.BAD_QUOTES)
+            )
+        if self._scan.nuls:
+            faults.append(("contains({0}, chr(0))", rejected_lines.NUL))
+        if self._table.text.damaged:
+            faults.append(("contains({0}, chr(65533))", rejected_lines.DAMAGED))
+        return [
+            (" OR ".join(f"coalesce({condition.format(cell)}, false)" for cell in self._cells), reason)
+            for condition, reason in faults
+        ]
+
+    def _is_wrong(self) -> str:
+        return " OR ".join(condition for condition, _ in self._faults) or "false"
+
+    def _line_ends(self) -> tuple[str, str]:
+        """Return the expressions of how many line ends a row's cells hold, and whether whole records are among them."""
+        if not self._quoted or not self._scan.quotes:
+            return "0", "false"
+        record = sql_text.text(rf"\n([^\n]*{re.escape(self._table.separator)}){{{self._table.header.width - 1}}}")
+        held = " OR ".join(f"coalesce(contains({cell}, chr(10)), false)" for cell in self._cells)
+        number = " + ".join(
+            f"coalesce(length({cell}) - length(replace({cell}, chr(10), '')), 0)" for cell in self._cells
+        )
+        whole = " OR ".join(f"coalesce(regexp_matches({cell}, {record}), false)" for cell in self._cells)
+        return f"CASE WHEN {held} THEN {number} ELSE 0 END", f"CASE WHEN {held} THEN {whole} ELSE false END"
+
+    def _name_people(self) -> None:
+        """Make a table of pseudonyms for each personal column of the file."""
+        for place in self._table.personal:
+            self._con.execute(f"CREATE OR REPLACE TEMP TABLE people_{place} (raw VARCHAR, pseudonym VARCHAR)")
+            found = self._con.execute(
+                f"SELECT DISTINCT {self._value(place)} AS raw FROM {self._source} WHERE raw IS NOT NULL"
+            ).fetchall()
+            if found:
+                pairs = [(raw, self._table.pseudonym(raw)) for (raw,) in found]
+                self._con.executemany(f"INSERT INTO people_{place} VALUES (?, ?)", pairs)
+        # What earlier readings noted would be counted twice.
+        self._con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+
+    def _rejected(self) -> tuple[Rejected, list[int]]:
+        """Return the records that the reader set aside, and all the lines that they take up."""
+        found = self._con.execute(
+            "SELECT line_byte_position, min(error_type), first(csv_line) FROM reject_errors GROUP BY 1 ORDER BY 1"
+        ).fetchall()
+        rejected: Rejected = []
+        gaps: list[int] = []
+        # The reader's own line numbers pass over line ends inside quotes; its byte positions (from 1) are exact, but
+        # may begin with the end of the line before, or with blank lines.
+        starts = lines_at(self._table.text.path, [row[0] - 1 for row in found])
+        for start, (_, fault, raw) in zip(starts, found, strict=True):
+            line = start + raw[: len(raw) - len(raw.lstrip("\r\n"))].count("\n")
+            content = raw.strip("\r\n")
+            rejected.append(
+                (
+                    None,
+                    line,
+                    rejected_lines.reason(fault),
+                    self._raw(content, in_place=fault == rejected_lines.SURPLUS),
+                )
+            )
+            further = content.split("\n")[1:]
+            if not any(one.count(self._table.separator) >= self._table.header.width - 1 for one in further):
+                # Else records are among them, which must not pass for one rejected line.
+                gaps.extend(range(line, line + 1 + len(further)))
+        return rejected, gaps
+
+    def _set_aside(self, gaps: list[int]) -> tuple[Rejected, list[int], bool]:
+        """Return the records that are no rows, the lines that they take up, and whether whole records hide in them."""
+        if not self._faults:
+            return [], [], False
+        line_ends, swallows = self._line_ends()
+        whole = ", ".join(f"coalesce({cell}, '')" for cell in self._cells)
+        reason = " ".join(f"WHEN {condition} THEN {sql_text.text(reason)}" for condition, reason in self._faults)
+        found = self._con.execute(
+            f"SELECT record, CASE {reason} END, {line_ends}, {swallows}, concat_ws(?, {whole}) FROM {self._source} "
+            f"WHERE {self._is_wrong()} ORDER BY 1",
+            [self._table.separator],
+        ).fetchall()
+        long_records = self._con.execute(
+            f"SELECT record, {line_ends} AS further FROM {self._source} WHERE further > 0 ORDER BY 1"
+        ).fetchall()
+        pairs = iter([*row_lines(self._header_line, gaps, long_records), (sys.maxsize, 0)])
+        bad: Rejected = []
+        taken: list[int] = []
+        (row, first), following = next(pairs), next(pairs)
+        for record, why, further, _, content in found:
+            while following[0] <= record:
+                (row, first), following = following, next(pairs)
+            line = first + record - row
+            bad.append((None, line, why, self._raw(content, in_place=False)))
+            taken.extend(range(line, line + 1 + further))
+        return bad, taken, any(hides for _, _, _, hides, _ in found)
+
+    def _raw(self, content: str, *, in_place: bool) -> str:
+        return rejected_lines.raw(content, self._table.separator, self._table.personal, in_place=in_place)
+
+
+def _in_block(name: str, number: int) -> str:
+    return f"{name} {number}" if number else name

@@ -1,0 +1,209 @@
+"""Reads an archived original into rows of text, or refuses it.
+
+Belongs here: which reader a file needs, and what was understood of it. Does not belong here: what the readers do
+(`containers`, `text_files`, `csv_rows`, `spreadsheet`), typing and judging (`judged_rows`).
+"""
+
+import dataclasses
+import json
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from failure_platform.domain.contracts import CONTRACTS, Contract
+from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule
+from failure_platform.domain.rows.formulas import DISARMED
+from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, findings, split_line
+from failure_platform.domain.rows.understood import RowPlaces
+from failure_platform.resources.reading.containers import Limits, container_of, gunzip, inspected_workbook
+from failure_platform.resources.reading.csv_rows import CsvTable, read_csv_rows
+from failure_platform.resources.reading.date_evidence import date_reading
+from failure_platform.resources.reading.pseudonyms import pseudonyms
+from failure_platform.resources.reading.text_files import open_text, without_cut_line
+from failure_platform.resources.reading.workbook import read_workbook
+from failure_platform.resources.storage import sql_text
+from failure_platform.resources.storage.scratch_database import scratch
+
+_NOTE = "received.json"
+_PLACES = pa.schema([("row", pa.int64()), ("sheet", pa.string()), ("line", pa.int64())])
+_REJECTED = pa.schema([("sheet", pa.string()), ("line", pa.int64()), ("reason", pa.string()), ("raw", pa.string())])
+
+
+@dataclass(frozen=True)
+class Received:
+    """An upload as it was read: a folder of parquet files and what was understood.
+
+    Args:
+        kind: the upload kind.
+        folder: where `rows`, `places` and `rejected` lie.
+        rows_in: rows and rejected lines; rows without any value do not count.
+        understood: container, encoding, separator, header line, sheets, ignored and absent columns, dates, oddities.
+        dates: how the texts of DATA are read.
+    """
+
+    kind: str
+    folder: Path
+    rows_in: int
+    understood: dict[str, Any]
+    dates: DateReading = AS_WRITTEN
+
+    @property
+    def rows(self) -> Path:
+        """Parquet of the contract's columns as text, in the order of the original; personal ones as pseudonyms."""
+        return self.folder / "rows.parquet"
+
+    @property
+    def places(self) -> Path:
+        """Parquet (row, sheet, line): row r stands on `line + r - row` of the last entry whose row is at most r."""
+        return self.folder / "places.parquet"
+
+    @property
+    def rejected(self) -> Path:
+        """Parquet (sheet, line, reason, raw) of the lines that are no rows."""
+        return self.folder / "rejected.parquet"
+
+    def rows_sql(self) -> str:
+        """Return the SELECT of the rows that hold anything: `row`, then the contract's columns."""
+        columns = sql_text.names(CONTRACTS[self.kind].names)
+        texts = self._exported_texts_sql() if self.understood.get("corrects_quarantine") else columns
+        return (
+            f'SELECT file_row_number AS "row", {texts} '
+            f"FROM read_parquet({sql_text.file(self.rows)}, file_row_number = true) "
+            f"WHERE coalesce({columns}) IS NOT NULL"
+        )
+
+    def _exported_texts_sql(self) -> str:
+        """Return the columns without the apostrophe that the export gave to texts which look like formulas."""
+        pattern = sql_text.text(DISARMED)
+        names = map(sql_text.name, CONTRACTS[self.kind].names)
+        return ", ".join(f"regexp_replace({name}, {pattern}, '\\1') AS {name}" for name in names)
+
+    def placed_sql(self, rows: str) -> str:
+        """Return the SELECT that adds `sheet` and `line` to a relation with `row`."""
+        return (
+            f'SELECT placed.*, places.sheet, places.line + placed."row" - places."row" AS line '
+            f"FROM ({rows}) AS placed ASOF JOIN read_parquet({sql_text.file(self.places)}) AS places "
+            f'ON placed."row" >= places."row"'
+        )
+
+    def preview(self, n: int) -> pd.DataFrame:
+        """Return the first `n` rows: sheet and line, then the columns as text."""
+        with scratch(self.folder) as con:
+            first = self.placed_sql(f"{self.rows_sql()} LIMIT {int(n)}")
+            frame = con.execute(f'SELECT * FROM ({first}) ORDER BY "row"').df()
+        return frame[["sheet", "line", *CONTRACTS[self.kind].names]]
+
+    @classmethod
+    def load(cls, folder: Path) -> "Received":
+        """Read back what `read_upload` left in a folder."""
+        note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
+        return cls(folder=folder, dates=DateReading(**note.pop("dates", {})), **note)
+
+
+def read_upload(
+    original: Path,
+    contract: Contract,
+    folder: Path,
+    *,
+    person_key: bytes,
+    limits: Limits | None = None,
+    date_rule: DateRule | None = None,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+) -> Received:
+    """Read an original, whatever its name, into parquet of text rows in `folder`, which is made if need be.
+
+    Nothing of an earlier attempt in the same folder survives. Personal columns never leave this function in clear.
+
+    Raises:
+        UploadRefusedError: the file is empty, unreadable, too large once unpacked, its header does not fit, or it
+            cannot be told what its dates mean and `date_rule` does not say it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # An unpacked or transcoded copy, which names people, lies here while it is read.
+    folder.chmod(stat.S_IRWXU)
+    (folder / _NOTE).unlink(missing_ok=True)
+    limits = limits or Limits()
+    pseudonym = pseudonyms(person_key)
+    containers: list[str] = []
+    unpacked, text_copy = folder / "unpacked", folder / "text.csv"
+    source = original
+    try:
+        if (container := container_of(source)) == "gzip":
+            containers.append("gzip")
+            gunzip(source, unpacked, limits)
+            source, container = unpacked, container_of(unpacked)
+        with scratch(folder, threads=threads, memory_limit=memory_limit) as con:
+            if container == "zip":
+                containers.append("xlsx")
+                with inspected_workbook(source, limits) as odd_parts:
+                    places, understood = read_workbook(source, contract, pseudonym, folder / "rows.parquet", odd_parts)
+            else:
+                containers.append("csv")
+                places, understood = _read_text(con, source, text_copy, contract, pseudonym, folder / "rows.parquet")
+            understood = {"container": " in ".join(reversed(containers)), **understood}
+            return _finish(con, contract, folder, places, understood, date_rule or DateRule())
+    finally:
+        unpacked.unlink(missing_ok=True)
+        text_copy.unlink(missing_ok=True)
+
+
+def _read_text(
+    con: duckdb.DuckDBPyConnection,
+    source: Path,
+    copy: Path,
+    contract: Contract,
+    pseudonym: Callable[[str | None], str | None],
+    target: Path,
+) -> tuple[RowPlaces, dict[str, Any]]:
+    text = open_text(source, copy)
+    separator = find_separator(text.head, contract)
+    header = find_header([split_line(line, separator) for line in text.head], contract, "csv")
+    text = without_cut_line(text, copy, header.row + 1)
+    places, quotes_in_order = read_csv_rows(con, CsvTable(text, header, separator, contract, pseudonym), target)
+    return places, {
+        "encoding": text.encoding,
+        "separator": SEPARATORS[separator],
+        "quotes_in_order": quotes_in_order,
+        **findings([header], contract),
+        "blank_lines": len(text.scan.blank_lines),
+        "last_line_complete": text.cut is None,
+    }
+
+
+def _finish(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    folder: Path,
+    places: RowPlaces,
+    understood: dict[str, Any],
+    date_rule: DateRule,
+) -> Received:
+    rejected = [dict(zip(_REJECTED.names, line, strict=True)) for line in places.rejected]
+    pq.write_table(pa.Table.from_pylist(rejected, _REJECTED), folder / "rejected.parquet")
+    pairs = [dict(zip(_PLACES.names, place, strict=True)) for place in places.starts]
+    pq.write_table(pa.Table.from_pylist(pairs, _PLACES), folder / "places.parquet")
+    received = Received(contract.kind, folder, 0, understood)
+    ((filled,), *_) = con.execute(f"SELECT count(*) FROM ({received.rows_sql()})").fetchall()
+    stored = pq.ParquetFile(received.rows).metadata.num_rows
+    understood |= {"rows": filled, "empty_rows": stored - filled, "rejected_lines": len(rejected)}
+    dated = f'SELECT "KNR", "DATA" FROM ({received.rows_sql()})'
+    dates, understood["dates"] = date_reading(con, contract.kind, dated, date_rule)
+    received = dataclasses.replace(received, rows_in=filled + len(rejected), dates=dates)
+    note = {
+        "kind": received.kind,
+        "rows_in": received.rows_in,
+        "understood": understood,
+        "dates": dataclasses.asdict(dates),
+    }
+    draft = folder / f"{_NOTE}.new"
+    draft.write_text(json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8")
+    draft.replace(folder / _NOTE)
+    return received

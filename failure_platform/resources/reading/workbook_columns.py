@@ -1,0 +1,142 @@
+"""Reads the columns of one sheet as texts that a person would type.
+
+Belongs here: how cells become text: numbers, dates, errors, formulas. Does not belong here: where the table is in a
+workbook and where its rows go (`spreadsheet`), typing of texts (`domain.rows.judging`).
+
+Asked for texts, the native reader rounds numbers to nine decimals, which makes zero of a tiny one. So a column of
+measured values is read as what its first cells are, numbers or texts; and once more as the other if it may hold both.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import fastexcel
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from failure_platform.domain.contracts import Contract
+from failure_platform.domain.rows.layouts import Header
+from failure_platform.resources.reading.containers import unreadable_workbook
+from failure_platform.resources.reading.workbook_cells import OddCells, odd_cells, without_value
+from failure_platform.resources.reading.workbook_parts import SheetPart, WorkbookParts
+
+_LAST_SERIAL = 2_958_466  # The year 10000, where Excel's dates end.
+_SERIAL = r"^[1-9][0-9]{0,6}(\.[0-9]+)?$"
+_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+_NULL = pa.scalar(None, pa.string())
+
+
+@dataclass(frozen=True)
+class SheetTable:
+    """A table in a sheet.
+
+    Args:
+        header: where its columns are; in row -1 where it has none.
+        textual: columns with texts among their first cells.
+    """
+
+    header: Header
+    textual: frozenset[int]
+
+
+class SheetColumns:
+    """The columns of a table in a sheet, below its header."""
+
+    def __init__(
+        self,
+        path: Path,
+        part: SheetPart,
+        table: SheetTable,
+        contract: Contract,
+        about: WorkbookParts,
+        odd_parts: Future[frozenset[str]],
+    ) -> None:
+        """Read the columns that the header names.
+
+        Raises:
+            UploadRefusedError: a formula among them has no value, or the workbook cannot be read.
+        """
+        self._path, self._name, self._first, self._day_0 = path, part.name, table.header.row + 1, about.day_0
+        self._types = {column.name: column.type for column in contract.columns}
+        by_name = [(name, place) for block in table.header.blocks for name, place in block.items()]
+        places = {place for _, place in by_name}
+        measured = {place for name, place in by_name if self._types.get(name) == "number"}
+        numbers = measured - table.textual
+        self._columns, clean = self._load({place: place in numbers for place in places})
+        self._odd = OddCells()
+        if part.part in odd_parts.result():
+            self._odd = odd_cells(path, part.part, self._first, places, recalculated=about.recalculated)
+            if self._odd.valueless:
+                raise without_value(part.name, self._odd.valueless)
+        # Texts that look like numbers may be rounded numbers; where not every cell was a number, some are texts.
+        mixed = {place for place in measured - numbers if self._may_hold_numbers(place)} | (set() if clean else numbers)
+        self._otherwise = self._load({place: place not in numbers for place in mixed})[0] if mixed else {}
+        self._length = max((len(column) for column in self._columns.values()), default=0)
+
+    def texts(self, name: str, place: int | None) -> pa.Array:
+        """Return a column as texts that a person would type, NULL where a cell is empty."""
+        if place is None or place not in self._columns:
+            return pa.nulls(self._length, pa.string())
+        texts = self._columns[place]
+        if place in self._otherwise:
+            exact = self._otherwise[place]
+            if pa.types.is_floating(texts.type):
+                exact, texts = texts, exact
+            texts = pc.if_else(_matches(texts, _NUMBER), pc.coalesce(exact.cast(pa.string()), texts), texts)
+        texts = texts.cast(pa.string())
+        texts = pc.if_else(pc.equal(texts, ""), _NULL, _without_nul(texts))
+        if place in self._odd.texts:
+            texts = self._with_odd(texts, self._odd.texts[place])
+        return _moments(texts, self._day_0) if self._types.get(name) == "timestamp" else texts
+
+    def _may_hold_numbers(self, place: int) -> bool:
+        return place in self._columns and bool(pc.any(_matches(self._columns[place], _NUMBER)).as_py())
+
+    def _load(self, numbers: Mapping[int, bool]) -> tuple[dict[int, pa.Array], bool]:
+        """Return columns by place, as numbers or else as texts, and whether every cell of them could be read so."""
+        try:
+            sheet = fastexcel.read_excel(self._path).load_sheet(
+                self._name,
+                header_row=None,
+                skip_rows=self._first,
+                use_columns=lambda column: column.absolute_index in numbers,
+                dtypes={place: "float" if number else "string" for place, number in numbers.items()},
+            )
+            cells, errors = sheet.to_arrow_with_errors()
+        except fastexcel.FastExcelError as error:
+            raise unreadable_workbook(str(error).splitlines()[0]) from error
+        places = [column.absolute_index for column in sheet.selected_columns]
+        return dict(zip(places, cells.columns, strict=True)), errors is None
+
+    def _with_odd(self, texts: pa.Array, odd: Sequence[tuple[int, str]]) -> pa.Array:
+        mask = np.zeros(len(texts), bool)
+        mask[[row - self._first for row, _ in odd]] = True
+        return pc.replace_with_mask(texts, mask, pa.array([text for _, text in odd], pa.string()))
+
+
+def _without_nul(texts: pa.Array) -> pa.Array:
+    content = texts.buffers()[2]
+    if content is None or np.frombuffer(content, np.uint8).all():
+        return texts
+    # XML cannot hold a NUL, so the file spells it.
+    return pc.replace_substring(texts, "\0", "_x0000_")
+
+
+def _moments(texts: pa.Array, day_0: dt.datetime) -> pa.Array:
+    """Return the texts of a time column; a bare number is a serial date that lost its format."""
+    serial = _matches(texts, _SERIAL)
+    days = pc.if_else(serial, texts, None).cast(pa.float64())
+    serial = pc.fill_null(pc.less(days, float(_LAST_SERIAL)), False)
+    if not pc.any(serial).as_py():
+        return texts
+    since = pc.round(pc.multiply(pc.filter(days, serial), 86_400_000.0)).cast(pa.int64()).cast(pa.duration("ms"))
+    moments = pc.add(pa.scalar(day_0, pa.timestamp("ms")), since).cast(pa.string())
+    return pc.replace_with_mask(texts, serial, pc.replace_substring_regex(moments, r"\.000$", ""))
+
+
+def _matches(texts: pa.Array, pattern: str) -> pa.Array:
+    return pc.fill_null(pc.match_substring_regex(texts, pattern), False)

@@ -1,0 +1,207 @@
+"""A one-way mirror of the registry in an MLflow store, so that `mlflow ui` shows versions, figures and aliases.
+
+What belongs here: what a version, a comparison and a decision are called in MLflow. What does not: anything that the
+platform itself reads; nobody decides there, and the store can be deleted and made again. Needs the extra `mlflow`.
+
+Words: a target is the experiment and the registered model `failure_platform.<target>`; a version is a run (params,
+figures, tags, its folder as artefact `model`) and a model version; the log moves the aliases `production` and
+`candidate`, and is told in the model version's description.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from failure_platform.domain.deciding.log import DecisionLine, state
+from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.resources.registry.model_files import alone
+from failure_platform.resources.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as Mirrored
+
+PREFIX = "failure_platform"
+_VERSION, _COMPARISON = "version", "comparison"  # tags
+# Without it MLflow's page of the experiment opens on language-model traces, of which there are none.
+_OPENS_ON_FIGURES = {"mlflow.experimentKind": "custom_model_development"}
+_LONGEST_PARAM = 6000  # MLflow's own limit
+
+
+class MlflowMissingError(Exception):
+    """The extra is not installed; the message says how to install it."""
+
+
+def mirror(registry: Registry, targets: Iterable[str], folder: Path) -> dict[str, int]:
+    """Bring the store in `folder` up to date with the registry. Done again, it adds nothing.
+
+    Returns the number of versions in the store, by target.
+
+    Raises:
+        MlflowMissingError: MLflow is not installed.
+        KeyError: a version that the registry names is gone.
+    """
+    with alone(folder):
+        client = _client(folder)
+        return {target: _mirror_target(client, registry, target, folder) for target in targets}
+
+
+def store(folder: Path) -> str:
+    """Return the address of the store in a folder, for `mlflow ui --backend-store-uri`."""
+    return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
+
+
+def _client(folder: Path) -> "MlflowClient":
+    # MLflow reads these when it is imported.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    try:
+        from mlflow import MlflowClient  # an optional extra, and a second to import
+    except ImportError as error:
+        raise MlflowMissingError(
+            "The setting `mlflow` is on, but MLflow is not installed. Install the extra, "
+            "`pip install 'failure-platform[mlflow]'`, or switch the setting off. Nothing else needs it."
+        ) from error
+    return MlflowClient(tracking_uri=store(folder), registry_uri=store(folder))
+
+
+def _mirror_target(client: "MlflowClient", registry: Registry, target: str, folder: Path) -> int:
+    rows = registry.versions(target)[::-1]
+    if not rows:
+        return 0
+    log, comparisons = registry.history(target), registry.comparisons(target)
+    name = f"{PREFIX}.{target}"
+    experiment = client.get_experiment_by_name(name)
+    known = experiment.experiment_id if experiment else None
+    place = (folder / "artifacts" / target).resolve().as_uri()
+    experiment_id = known or client.create_experiment(name, place, _OPENS_ON_FIGURES)
+    if not client.search_registered_models(f"name = '{name}'"):
+        client.create_registered_model(name, description=f"Mirror of the target '{target}'. Decide in the platform.")
+    mirrored = {found.tags.get(_VERSION): found for found in client.search_model_versions(f"name = '{name}'")}
+    for row in rows:
+        run_id = _run(client, experiment_id, row, registry.folder(row.version))
+        newest = next((c for c in comparisons if c.candidate == row.version), None)
+        if newest is not None:
+            _figures(client, run_id, newest)
+        if row.version not in mirrored:
+            source = f"{client.get_run(run_id).info.artifact_uri}/model"
+            mirrored[row.version] = client.create_model_version(name, source, run_id, {_VERSION: row.version})
+        _describe(client, mirrored[row.version], row, newest, log)
+    _aliases(client, name, rows, log, {version: str(found.version) for version, found in mirrored.items()})
+    return len(rows)
+
+
+def _run(client: "MlflowClient", experiment_id: str, row: ModelVersion, folder: Path) -> str:
+    for run in client.search_runs([experiment_id], f"tags.`{_VERSION}` = '{row.version}'"):
+        if run.info.status == "FINISHED":
+            return str(run.info.run_id)
+        client.delete_run(run.info.run_id)  # left half-way by a mirror that was killed
+    created = int(row.created_at.replace(tzinfo=UTC).timestamp() * 1000)
+    run = client.create_run(
+        experiment_id,
+        start_time=created,
+        run_name=row.version,
+        tags={_VERSION: row.version, "data_version": row.data_version, "family": row.family},
+    )
+    run_id = str(run.info.run_id)
+    for key, value in {**_facts(row), **dict(_flat(row.recipe)), **dict(_flat(row.facts, "training."))}.items():
+        client.log_param(run_id, key, str(value)[:_LONGEST_PARAM])
+    for key, figure in {**row.metrics, **_out_of_fold(row)}.items():
+        if figure is not None:
+            client.log_metric(run_id, f"training.{key}", figure)
+    client.log_artifacts(run_id, str(folder), "model")
+    client.set_terminated(run_id, "FINISHED", end_time=created)
+    return run_id
+
+
+def _facts(row: ModelVersion) -> Mapping[str, object]:
+    return {
+        "family": row.family,
+        "created_at": row.created_at,
+        "trained_from": row.trained_from,
+        "trained_until": row.trained_until,
+        "vehicles": row.vehicles,
+        "failures": row.failures,
+        "features": len(row.features),
+        "threshold": row.threshold,
+        "seed": row.seed,
+        "code_version": row.code_version,
+        **{f"library.{name}": version for name, version in row.libraries.items()},
+    }
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the values of nested mappings under names with dots; tables (lists of mappings) are no parameters."""
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        elif value is not None and not (isinstance(value, list) and any(isinstance(one, Mapping) for one in value)):
+            yield f"{prefix}{key}", value
+
+
+def _out_of_fold(row: ModelVersion) -> Mapping[str, float | None]:
+    """Return the figures of the chosen setting on the training side's later folds."""
+    tried = row.facts.get("tried")
+    best = min(tried, key=lambda one: one["log_loss"]) if tried else {}
+    return {key: best[key] for key in ("log_loss", "roc_auc", "average_precision") if key in best}
+
+
+def _figures(client: "MlflowClient", run_id: str, comparison: ComparisonRecord) -> None:
+    if client.get_run(run_id).data.tags.get(_COMPARISON) == comparison.id:
+        return
+    figures: Mapping[str, Any] = comparison.body.get("candidate") or {}
+    for key, figure in figures.items():
+        if figure is not None:
+            client.log_metric(run_id, key, figure)
+    client.set_tag(run_id, "verdict", comparison.outcome)
+    client.set_tag(run_id, "verdict_reason", comparison.reason)
+    client.set_tag(run_id, "compared_with", comparison.production or "base rate")
+    client.set_tag(run_id, _COMPARISON, comparison.id)  # last: says that the others are there
+
+
+def _describe(
+    client: "MlflowClient",
+    mirrored: "Mirrored",
+    row: ModelVersion,
+    comparison: ComparisonRecord | None,
+    log: Sequence[DecisionLine],
+) -> None:
+    lines = [f"{row.family}, {row.vehicles} vehicles, {row.failures} failures, data {row.data_version}."]
+    if comparison is not None:
+        lines.append(f"Verdict {comparison.outcome}: {comparison.reason}")
+    lines += [
+        f"{line.decided_at:%Y-%m-%d %H:%M} UTC: {line.decision} by {line.who}: {line.why}" + _gates(line)
+        for line in log
+        if line.version == row.version
+    ]
+    description = "\n\n".join(lines)
+    if mirrored.description != description:
+        client.update_model_version(mirrored.name, mirrored.version, description)
+    for tag, value in {"state": state(row.version, log), "verdict": comparison.outcome if comparison else ""}.items():
+        if value and mirrored.tags.get(tag) != value:
+            client.set_model_version_tag(mirrored.name, mirrored.version, tag, value)
+
+
+def _gates(line: DecisionLine) -> str:
+    return f" (the gates said: {line.evidence['advice']})" if line.evidence else ""
+
+
+def _aliases(
+    client: "MlflowClient",
+    name: str,
+    rows: Sequence[ModelVersion],
+    log: Sequence[DecisionLine],
+    numbers: Mapping[str | None, str],
+) -> None:
+    wanted = {
+        alias: next((numbers[row.version] for row in reversed(rows) if state(row.version, log) == alias), None)
+        for alias in ("production", "candidate")
+    }
+    there = client.get_registered_model(name).aliases
+    for alias, number in wanted.items():
+        if number is not None and str(there.get(alias)) != number:
+            client.set_registered_model_alias(name, alias, number)
+        elif number is None and alias in there:
+            client.delete_registered_model_alias(name, alias)

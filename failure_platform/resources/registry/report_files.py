@@ -1,0 +1,36 @@
+"""Where reports lie: `<reports folder>/<target>/<comparison id>/`, report.html, its pictures and the model card.
+
+What belongs here: writing and finding them. What does not: what they say (domain.report).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.resources.storage import atomic_files
+
+_REPORT = "report.html"
+_CARD = "model_card.md"
+
+
+def report_file(reports_folder: Path, record: ComparisonRecord) -> Path:
+    """Return where the report of a comparison lies, or would lie."""
+    return reports_folder / record.target / record.id / _REPORT
+
+
+def write_report(
+    reports_folder: Path, record: ComparisonRecord, html: str, card: str, pictures: Mapping[str, bytes]
+) -> Path:
+    """Write the page, the model card (Markdown) and the pictures (PNG, by name), in the place of earlier ones.
+
+    Returns the page's path.
+    """
+    file = report_file(reports_folder, record)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    (file.parent / _CARD).write_text(card, encoding="utf-8")
+    for name, png in pictures.items():
+        (file.parent / f"{name}.png").write_bytes(png)
+    # Whoever opens the report meanwhile sees the old one or the new one.
+    with atomic_files.whole(file) as draft:
+        draft.write_text(html, encoding="utf-8")
+    return file

@@ -1,0 +1,253 @@
+"""The door to the upload folders, the receipts and the archive of originals.
+
+What belongs here: looking at a folder, hashing a file, writing its receipt, copying the original into the archive.
+What does not: what follows from it (domain.arrivals) and what is inside a file (resources.reading).
+
+A receipt is a small JSON file named by content hash. It exists before the upload's partition does, so that a crash in
+between repeats the work with the same key instead of losing or doubling the upload.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from io import BufferedReader
+from pathlib import Path
+
+from failure_platform.domain.arrivals import Receipt, Sighting, State, is_upload, shown_name, upload_key
+from failure_platform.resources.storage.atomic_files import sweep, whole
+from failure_platform.resources.storage.disk_space import require_room, room_for
+from failure_platform.resources.storage.failpoints import reached
+
+_CHUNK = 1 << 20
+_HASH_DIGITS = 8  # of the content's hash, at the end of a partition key
+_OURS = stat.S_IRUSR | stat.S_IWUSR
+
+
+class UploadVanishedError(Exception):
+    """The original is neither in the upload folder nor in the archive with the content that was received."""
+
+
+class Inbox:
+    """Upload folders, receipts and archive of one home."""
+
+    def __init__(self, uploads: Path, archive: Path) -> None:
+        self.uploads = uploads
+        self._archive = archive
+        self._swept: set[Path] = set()
+
+    def folder(self, kind: str) -> Path:
+        """Return the folder that people drop files of this kind into, made if need be."""
+        folder = self.uploads / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def look(self, kind: str) -> list[Sighting]:
+        """Return the regular files that lie in the folder now; links, folders and unfinished files are passed over."""
+        seen = []
+        with os.scandir(self.folder(kind)) as entries:
+            for entry in entries:
+                if not is_upload(entry.name) or not entry.is_file(follow_symlinks=False):
+                    continue
+                with suppress(FileNotFoundError):  # removed in this moment
+                    facts = entry.stat(follow_symlinks=False)
+                    seen.append(Sighting(entry.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+        return sorted(seen, key=lambda s: s.name)
+
+    def receive(self, kind: str, sighting: Sighting) -> Receipt | None:
+        """Hash a file and return its receipt, the old one when the content was received before.
+
+        Returns None when the file changed or vanished while it was read: it is still being written, and the next look
+        meets it again.
+        """
+        path = self.folder(kind) / sighting.name
+        try:
+            with _opened(path) as source:
+                digest = hashlib.file_digest(source, "sha256").hexdigest()
+            facts = path.lstat()
+        except FileNotFoundError:
+            return None
+        if (facts.st_size, facts.st_mtime_ns, facts.st_ino) != (sighting.size, sighting.mtime_ns, sighting.inode):
+            return None
+        known = self.receipt_of_content(kind, digest)
+        if known is not None:
+            return known
+        now = datetime.now(UTC).replace(tzinfo=None)
+        name = shown_name(sighting.name)
+        receipt = Receipt(upload_key(name, digest, now), kind, name, digest, sighting.size, now)
+        self._write(receipt)
+        return receipt
+
+    def receipt_of_content(self, kind: str, sha256: str) -> Receipt | None:
+        """Return the receipt of this content, or None when it was never received."""
+        path = self._receipts(kind) / f"{sha256}.json"
+        if not path.exists():
+            return None
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        return Receipt(**{**facts, "received_at": datetime.fromisoformat(facts["received_at"])})
+
+    def receipts(self, kind: str) -> list[Receipt]:
+        """Return every receipt of a kind, newest first."""
+        found = [self.receipt_of_content(kind, path.stem) for path in self._receipts(kind).glob("[!.]*.json")]
+        return sorted((r for r in found if r is not None), key=lambda r: r.received_at, reverse=True)
+
+    def receipt(self, kind: str, key: str) -> Receipt:
+        """Return the receipt of an upload by its partition key.
+
+        Raises:
+            UploadVanishedError: there is none.
+        """
+        return self.receipts_of(kind, [key])[0]
+
+    def receipts_of(self, kind: str, keys: Sequence[str]) -> list[Receipt]:
+        """Return the receipts of uploads by their partition keys, in the order of the keys, with one look for all.
+
+        Raises:
+            UploadVanishedError: one has none.
+        """
+        # A key may be anything that a person typed: it is compared, and never made a path of.
+        ends = {key[-_HASH_DIGITS:] for key in keys}
+        hashes = (path.stem for path in self._receipts(kind).glob("[!.]*.json"))
+        found = [self.receipt_of_content(kind, digest) for digest in hashes if digest[:_HASH_DIGITS] in ends]
+        by_key = {receipt.key: receipt for receipt in found if receipt is not None}
+        for key in keys:
+            if key not in by_key:
+                raise UploadVanishedError(
+                    f"No receipt for upload '{key}' of {kind}. Drop its file into {self.folder(kind)} again; "
+                    "the sensor registers it anew."
+                )
+        return [by_key[key] for key in keys]
+
+    def note(self, receipts: Iterable[Receipt]) -> None:
+        """Keep changed receipts (a further attempt)."""
+        for receipt in receipts:
+            self._write(receipt)
+
+    def mark(self, receipt: Receipt, state: State) -> None:
+        """Keep what became of an upload, for the sensor's next decision."""
+        self._write(replace(receipt, state=state))
+
+    def archived(self, receipt: Receipt) -> bool:
+        """Say whether the original of an upload is in the archive."""
+        return (self._archive / receipt.kind / receipt.sha256).exists()
+
+    def original(self, receipt: Receipt) -> Path:
+        """Return the archived original, copied from the upload folder on first use and verified by its hash.
+
+        Raises:
+            UploadVanishedError: the file was removed or replaced before it could be archived.
+        """
+        target = self._archive / receipt.kind / receipt.sha256
+        if target.exists():
+            return target
+        self._private(target.parent)
+        what = f"the original '{receipt.name}'"
+        kept = f"The file stays in {self.folder(receipt.kind)}, nothing of it was merged: make room and run again."
+        require_room(what, target.parent, receipt.size, kept)
+        with room_for(what, target.parent, receipt.size, kept), whole(target) as draft:
+            draft.touch(mode=_OURS)
+            self._copy_received(receipt, draft)
+            reached("archive.copied")
+        reached("archive.named")
+        return target
+
+    def _copy_received(self, receipt: Receipt, draft: Path) -> None:
+        for name in self._names_of(receipt):
+            if _copy_hashing(self.folder(receipt.kind) / name, draft) == receipt.sha256:
+                return
+        raise UploadVanishedError(self._vanished(receipt))
+
+    def _names_of(self, receipt: Receipt) -> Iterator[str]:
+        """Yield the names under which the bytes may lie by now; the folder is looked at only where the first fails."""
+        yield receipt.name
+        yield from (seen.name for seen in self.look(receipt.kind) if seen.size == receipt.size)
+
+    def _vanished(self, receipt: Receipt) -> str:
+        folder = self.folder(receipt.kind)
+        there = any(shown_name(s.name) == receipt.name for s in self.look(receipt.kind))
+        return (
+            f"'{receipt.name}' in {folder} was {'replaced' if there else 'removed'} after it was seen and before it "
+            "was archived; nothing of it was merged. A replaced file is picked up as a new upload by itself; drop a "
+            "removed one again."
+        )
+
+    def _receipts(self, kind: str) -> Path:
+        return self._private(self._archive / kind / "receipts")
+
+    def _private(self, folder: Path) -> Path:
+        # Originals and receipts may name people: nobody but the platform's own user reads them.
+        folder.mkdir(parents=True, exist_ok=True)
+        self._archive.chmod(stat.S_IRWXU)
+        if folder not in self._swept:
+            sweep(folder)
+            self._swept.add(folder)
+        return folder
+
+    def _write(self, receipt: Receipt) -> None:
+        target = self._receipts(receipt.kind) / f"{receipt.sha256}.json"
+        facts = {**asdict(receipt), "received_at": receipt.received_at.isoformat()}
+        kept = "The file stays in its upload folder: make room and run again."
+        with room_for(f"the receipt of '{receipt.name}'", target.parent, None, kept), whole(target) as draft:
+            draft.touch(mode=_OURS)
+            draft.write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def person_key(file: Path, given: bytes | None) -> bytes:
+    """Return the key of the hash that replaces personal data: the given one, or the home's own, made once.
+
+    Whoever holds the key can recognise a person whose identifier they already know, so the file is private.
+    """
+    if given:
+        return given
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+        part.touch(mode=_OURS)
+        with part.open("wb") as out:
+            out.write(secrets.token_hex(32).encode())
+            out.flush()
+            os.fsync(out.fileno())  # lost in a power cut, everybody would have another pseudonym afterwards
+        try:
+            os.link(part, file)  # unlike a rename, a link never replaces a key that another process made first
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+    return file.read_bytes()
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open a regular file, whatever has taken its name since it was seen: no link is followed, no pipe waited for.
+
+    Raises FileNotFoundError where there is no regular file.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
+            raise FileNotFoundError(error.errno, "no regular file", str(path)) from error
+        raise
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise FileNotFoundError(errno.ENOENT, "no regular file", str(path))
+    return os.fdopen(handle, "rb")
+
+
+def _copy_hashing(source: Path, target: Path) -> str | None:
+    """Copy a file and return the hash of what was copied; None where there is no such file any more."""
+    digest = hashlib.sha256()
+    try:
+        original = _opened(source)
+    except FileNotFoundError:
+        return None
+    with original, target.open("wb") as copy:
+        while chunk := original.read(_CHUNK):
+            digest.update(chunk)
+            copy.write(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,105 @@
+"""Each gate holds back what it is there for, says its number, and thin evidence is left to a person."""
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from failure_platform.domain.deciding.policy import Advice, Gates, ruling
+from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.settings import Settings
+
+NOW = datetime(2026, 3, 4, 5, 6)
+GATES = Gates(min_failures=100, most_uses=10, min_recall=0.3, max_calibration_error=0.05)
+BROKEN = {
+    "kind": "MOTOR",
+    "value": "CHZ",
+    "metric": "average_precision",
+    "difference": -0.12,
+    "low": -0.2,
+    "high": -0.04,
+    "worse": True,
+}
+
+
+def compared(
+    outcome: str = "better", failures: int = 150, uses: int = 1, worst: dict[str, Any] | None = None, **figures: Any
+) -> ComparisonRecord:
+    body = {"candidate": {"recall": 0.4, "calibration_error": 0.02, **figures}, "worst_slice": worst}
+    return ComparisonRecord(
+        "road_test", "a", None, "holdout", NOW, 3_000, failures, outcome, "Rose by 0.05.", 0.05, uses, body
+    )
+
+
+@pytest.mark.parametrize(
+    ("comparison", "advice", "gate", "says"),
+    [
+        (compared("no_evidence"), Advice.keep, "verdict", "The verdict is no_evidence: Rose by 0.05."),
+        (compared(recall=0.2), Advice.keep, "recall", "0.200 of the failures; the policy asks for at least 0.300"),
+        (compared(recall=None), Advice.keep, "recall", "undefined"),
+        (compared(calibration_error=0.06), Advice.keep, "calibration error", "off by 0.060 on average"),
+        (compared(worst=BROKEN), Advice.keep, "worst slice", "MOTOR CHZ: -0.120 (-0.200 to -0.040)"),
+        (compared(failures=99), Advice.ask, "failures", "99 of the compared vehicles failed; the policy asks for"),
+        (compared(uses=11), Advice.ask, "uses of the holdout", "comparison 11 on these vehicles, of 10"),
+        (compared("worse", failures=99), Advice.ask, "failures", "99 of"),
+    ],
+)
+def test_a_gate_that_is_not_passed_says_its_number(
+    comparison: ComparisonRecord, advice: Advice, gate: str, says: str
+) -> None:
+    found = ruling(comparison, GATES)
+    assert found.advice is advice
+    failed = {one.gate: one.sentence for one in found.gates if not one.passed}
+    assert says in failed[gate]
+    assert says in found.reason
+
+
+def test_everything_passed_is_a_promotion_with_every_number_shown() -> None:
+    found = ruling(compared(worst={**BROKEN, "worse": False}), GATES)
+    assert (found.advice, found.reason) == (Advice.promote, "All 6 gates are passed.")
+    assert {one.gate: (one.number, one.limit) for one in found.gates} == {
+        "failures": (150, 100),
+        "uses of the holdout": (1, 10),
+        "verdict": (None, None),
+        "recall": (0.4, 0.3),
+        "calibration error": (0.02, 0.05),
+        "worst slice": (-0.12, 0.0),
+    }
+
+
+def test_a_slice_gate_that_is_switched_off_holds_nothing_back() -> None:
+    found = ruling(compared(worst=BROKEN), Gates(worst_slice=False))
+    assert found.advice is Advice.promote
+    assert "worst slice" not in {one.gate for one in found.gates}
+
+
+@given(
+    st.sampled_from(["better", "no_evidence", "worse", "no_signal", "not_judged"]),
+    st.integers(0, 300),
+    st.integers(1, 20),
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.one_of(st.none(), st.floats(0, 1)),
+    st.sampled_from([None, BROKEN, {**BROKEN, "worse": False, "low": None, "high": None}]),
+)
+def test_nothing_is_promoted_past_a_gate(
+    outcome: str, failures: int, uses: int, recall: float | None, error: float | None, worst: dict[str, Any] | None
+) -> None:
+    found = ruling(compared(outcome, failures, uses, worst, recall=recall, calibration_error=error), GATES)
+    enough = failures >= 100 and uses <= 10
+    good = (
+        outcome == "better"
+        and recall is not None
+        and recall >= 0.3
+        and error is not None
+        and error <= 0.05
+        and worst is not BROKEN
+    )
+    assert found.advice is (Advice.ask if not enough else Advice.promote if good else Advice.keep)
+
+
+def test_the_gates_come_from_the_settings(settings: Settings) -> None:
+    assert settings.policy_gates == Gates()
+    given = Settings(home=settings.home, gates={"min_recall": 0.5, "worst_slice": False}, comparisons_per_holdout=3)
+    assert given.policy_gates == Gates(most_uses=3, min_recall=0.5, worst_slice=False)

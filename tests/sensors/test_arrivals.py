@@ -1,0 +1,177 @@
+"""Promises of the arrival sensors, driven through real ticks on a real Dagster instance."""
+
+import gzip
+
+import dagster as dg
+import pytest
+
+from failure_platform.resources.lake.views import ledger, row_counts
+from failure_platform.sensors.arrivals import RANGE_END, RANGE_START
+from failure_platform.settings import Settings
+from support.ticks import Ticks
+
+STATUS = "KNR,STATUS,DATA\n2024-0210001,M700,2024-01-08 06:00:00\n"
+
+
+@pytest.fixture
+def ticks(settings: Settings, dagster_instance: dg.DagsterInstance) -> Ticks:
+    return Ticks(settings, dagster_instance)
+
+
+def test_an_empty_folder_is_skipped_with_a_reason(ticks: Ticks) -> None:
+    assert isinstance(ticks.tick(), dg.SkipReason)
+
+
+def test_a_file_is_picked_up_once(ticks: Ticks) -> None:
+    ticks.drop("a.csv", STATUS)
+    (run,) = ticks.run(ticks.tick())
+    assert run.success
+    assert ticks.states() == {"a.csv": "merged"}
+    assert ticks.asks_for_nothing()
+
+
+@pytest.mark.fault(14)
+def test_the_same_bytes_again_start_nothing(ticks: Ticks) -> None:
+    ticks.drop("a.csv", STATUS)
+    ticks.run(ticks.tick())
+    ticks.drop("copy.csv", STATUS)
+    again = ticks.tick()
+    assert isinstance(again, dg.SensorResult)
+    assert not again.run_requests
+    assert ticks.states() == {"a.csv": "merged"}
+
+
+@pytest.mark.fault(15)
+def test_a_changed_file_under_an_old_name_is_a_new_upload(ticks: Ticks) -> None:
+    ticks.drop("a.csv", STATUS)
+    ticks.run(ticks.tick())
+    ticks.drop("a.csv", STATUS + "2024-0210002,M700,2024-01-08 06:10:00\n")
+    (run,) = ticks.run(ticks.tick())
+    assert run.success
+    with ticks.platform.lake.read() as connection:
+        first, second = ledger(connection)
+    assert (first.merged, second.merged, second.duplicate) == (1, 1, 1)
+
+
+def test_a_backlog_of_a_thousand_files_is_a_few_runs(ticks: Ticks) -> None:
+    for number in range(1_001):
+        ticks.drop(f"{number:04}.csv", STATUS.replace("0001", f"{number:04}"))
+    result = ticks.tick()
+    assert isinstance(result, dg.SensorResult)
+    assert len(result.run_requests or []) == 2
+    (added,) = result.dynamic_partitions_requests or []
+    assert len(set(added.partition_keys)) == 1_001
+
+
+def test_a_refused_file_stops_only_itself_and_is_retried_when_touched(ticks: Ticks) -> None:
+    ticks.drop("a.csv", STATUS)
+    bad = ticks.drop("bad.csv", "what,is,this\n1,2,3\n")
+    (run,) = ticks.run(ticks.tick())
+    assert run.success
+    assert ticks.states() == {"a.csv": "merged", "bad.csv": "refused"}
+    (check,) = [c for c in run.get_asset_check_evaluations() if c.check_name == "readable"]
+    assert not check.passed
+    assert "bad.csv" in str(check.metadata["refused uploads"])
+
+    assert ticks.asks_for_nothing(), "nobody asked for a retry"
+    bad.touch()
+    (again,) = ticks.run(ticks.tick())
+    assert not again.success, "alone and still unreadable: the run says so"
+    bad.write_text(STATUS.replace("0001", "0002"))
+    (mended,) = ticks.run(ticks.tick())
+    assert mended.success
+
+
+@pytest.mark.fault(10)
+def test_a_file_that_is_still_being_written_waits(ticks: Ticks, settings: Settings) -> None:
+    """Files under a name that means "unfinished", and files that change between the two looks, are left alone."""
+    path = ticks.drop("a.csv.part", STATUS)
+    assert isinstance(ticks.tick(), dg.SkipReason)
+    path.rename(path.with_name("a.csv"))
+    (run,) = ticks.run(ticks.tick())
+    assert run.success
+
+
+@pytest.mark.fault(1)
+def test_uploads_whose_run_died_are_asked_for_again_without_a_hand(ticks: Ticks) -> None:
+    """Killed before, while and after its uploads were merged: in the end each is merged, and once."""
+    for number in range(4):
+        ticks.drop(f"{number}.csv", STATUS.replace("0001", f"000{number}"))
+    request = ticks.request(ticks.tick())
+    ticks.dies(request)
+    second = ticks.request(ticks.tick())
+    (run,) = ticks.run(dg.SensorResult(run_requests=[second]))
+    assert run.success
+    # Killed a moment later, after the commit and before the receipts were marked.
+    ticks.instance.delete_run(run.run_id)
+    for receipt in ticks.platform.inbox.receipts("status"):
+        ticks.platform.inbox.mark(receipt, "received")
+    ticks.dies(second)
+    third = ticks.request(ticks.tick())
+    assert len({str(r.run_key) for r in (request, second, third)}) == 3
+    (run,) = ticks.run(dg.SensorResult(run_requests=[third]))
+    assert run.success
+    assert ticks.asks_for_nothing()
+    assert ticks.states() == {f"{number}.csv": "merged" for number in range(4)}
+    with ticks.platform.lake.read() as connection:
+        assert row_counts(connection)["status"] == 4
+
+
+def test_only_what_is_unanswered_is_asked_for_again(ticks: Ticks) -> None:
+    """What was merged, refused or withdrawn is left alone; a range never reaches over it."""
+    for number in range(5):
+        ticks.drop(f"{number}.csv", STATUS.replace("0001", f"000{number}"))
+    request = ticks.request(ticks.tick())
+    receipts = sorted(ticks.platform.inbox.receipts("status"), key=lambda r: r.name)
+    ticks.platform.inbox.mark(receipts[1], "withdrawn")
+    ticks.platform.inbox.mark(receipts[4], "refused")
+    ticks.dies(request)
+    again = ticks.tick()
+    assert isinstance(again, dg.SensorResult)
+    first, second = again.run_requests or []
+    assert first.partition_key == receipts[0].key
+    assert [second.tags[RANGE_START], second.tags[RANGE_END]] == [receipts[2].key, receipts[3].key]
+
+
+def test_a_run_that_is_under_way_is_not_asked_for_twice(ticks: Ticks) -> None:
+    ticks.drop("a.csv", STATUS)
+    ticks.create(ticks.request(ticks.tick()), dg.DagsterRunStatus.STARTED)
+    assert ticks.asks_for_nothing()
+    assert ticks.asks_for_nothing(), "and it is still remembered"
+
+
+def test_a_run_that_failed_for_a_reason_waits_for_a_person(ticks: Ticks) -> None:
+    """The same would happen again; touching the file is how a person asks for it."""
+    path = ticks.drop("a.csv", STATUS)
+    run = ticks.create(ticks.request(ticks.tick()), dg.DagsterRunStatus.FAILURE)
+    ticks.instance.add_run_tags(run.run_id, {"dagster/failure_reason": "STEP_FAILURE"})
+    assert ticks.asks_for_nothing()
+    path.touch()
+    assert ticks.request(ticks.tick()).run_key
+
+
+def test_dagster_does_not_repeat_the_runs_that_the_sensor_follows(ticks: Ticks) -> None:
+    """Two that repeat the same run would double it."""
+    ticks.drop("a.csv", STATUS)
+    assert ticks.request(ticks.tick()).tags["dagster/max_retries"] == "0"
+
+
+def test_a_removed_original_does_not_matter_once_it_is_archived(
+    ticks: Ticks, dagster_instance: dg.DagsterInstance
+) -> None:
+    """Materialising a partition again works from the archive, and leaves the same lake."""
+    path = ticks.drop("a.csv", STATUS)
+    ticks.run(ticks.tick())
+    path.unlink()
+    (key,) = dagster_instance.get_dynamic_partitions("status_uploads")
+    run = ticks.defs.resolve_job_def("ingest_status").execute_in_process(instance=dagster_instance, partition_key=key)
+    assert run.success
+    with ticks.platform.lake.read() as connection:
+        (line,) = ledger(connection)
+    assert (line.rows_in, line.merged) == (1, 1)
+
+
+def test_gzip_under_a_csv_name_is_understood(ticks: Ticks) -> None:
+    (ticks.platform.inbox.folder("status") / "a.csv").write_bytes(gzip.compress(STATUS.encode()))
+    (run,) = ticks.run(ticks.tick())
+    assert run.success
