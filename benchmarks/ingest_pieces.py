@@ -41,7 +41,7 @@ def ingest(home: str, kinds: list[str]) -> None:
 
     settings = Settings(home=Path(home), settle_seconds=0)
     platform = Platform(settings)
-    with instance.alone(settings), instance.opened(settings) as dagster:
+    with instance.exclusive_home(settings), instance.opened(settings) as dagster:
         flow = Flow(settings, dagster)
         taken: set[str] = set()
         begin = time.perf_counter()

@@ -13,7 +13,7 @@ import numpy as np
 import verdict_pairs as simulated
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Labels, Scored
-from failure_platform.domain.comparison.values import Comparison, Gate
+from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
 
 Pair = tuple[Scored | None, Scored]  # production (None: nothing is in production), candidate
 _STRENGTH = 1.2
@@ -94,7 +94,7 @@ def compared(truth: Truth, failures: int, seed: int, resamples: int) -> Comparis
     rng = np.random.default_rng([seed, failures])
     vehicles = simulated.vehicles(failures, rng)
     production, candidate = truth.pair(vehicles["label"].to_numpy(), rng)
-    gate = Gate(repetitions=resamples, seed=seed)
+    gate = ComparisonSettings(repetitions=resamples, seed=seed)
     return compare(vehicles, candidate, production, simulated.FAILURE_RATE, 1, gate)
 
 
@@ -104,7 +104,7 @@ def any_better(failures: int, seed: int, resamples: int) -> bool:
     vehicles = simulated.vehicles(failures, rng)
     y = vehicles["label"].to_numpy()
     production, *candidates = simulated.models(y, (_STRENGTH,) * (1 + _CANDIDATES), 0.5, rng)
-    gate = Gate(repetitions=resamples, seed=seed, most_uses=_CANDIDATES)
+    gate = ComparisonSettings(repetitions=resamples, seed=seed, most_uses=_CANDIDATES)
     outcomes = (
         compare(vehicles, candidate, production, simulated.FAILURE_RATE, uses, gate).verdict.outcome
         for uses, candidate in enumerate(candidates, start=1)

@@ -1,7 +1,7 @@
 """Stage 2: the lake - rows judged by contract, merged once each, every one accounted for.
 
 What belongs here: take each staged upload into the lake, keep the ledger, show both. What does not: what a good row is
-(domain.rows.judging) and how rows are merged (resources.merging).
+(domain.rows.validation) and how rows are merged (resources.merging).
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources.dagster_events import kept_open
 from failure_platform.resources.lake import views
-from failure_platform.resources.merging.ingest import take
+from failure_platform.resources.merging.ingest import ingest_uploads
 from failure_platform.resources.platform import Platform
 
 _OWN_MEANINGS = {
@@ -86,7 +86,7 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with kept_open(events_of(context)):
             receipts = platform.inbox.receipts_of(kind, context.partition_keys)
-            lines = _take(platform, contract, receipts)
+            lines = _ingest(platform, contract, receipts)
             for line in lines:
                 context.add_asset_metadata(
                     {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}, partition_key=line.upload
@@ -101,9 +101,9 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
     return table
 
 
-def _take(platform: Platform, contract: Contract, receipts: Sequence[Receipt]) -> list[UploadLine]:
+def _ingest(platform: Platform, contract: Contract, receipts: Sequence[Receipt]) -> list[UploadLine]:
     """Take uploads into the lake, note what became of them, and return their ledger lines."""
-    return take(
+    return ingest_uploads(
         platform.lake,
         platform.staging,
         contract,

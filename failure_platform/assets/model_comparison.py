@@ -23,7 +23,7 @@ from failure_platform.catalog import (
     inline_table,
     markdown,
 )
-from failure_platform.domain.comparison.comparing import Sides
+from failure_platform.domain.comparison.comparing import ComparedVersions
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.model_version import ComparisonRecord
 from failure_platform.domain.targets import Target
@@ -124,27 +124,27 @@ def model_comparison_asset(
     return model_comparison
 
 
-def _sides(platform: Platform, target: Target) -> Sides:
+def _sides(platform: Platform, target: Target) -> ComparedVersions:
     candidate = platform.registry.newest(target.name)
     vehicles = read_table(platform.lake, vehicles_table(target.name))
     if candidate is None or vehicles is None:
         raise dg.Failure("There is no candidate to compare: materialise candidate_model first.", allow_retries=False)
     production = platform.registry.current(target.name)
-    return Sides.of(candidate, production, vehicles, target.horizon, platform.settings.holdout_share)
+    return ComparedVersions.of(candidate, production, vehicles, target.horizon, platform.settings.holdout_share)
 
 
 def _compare(
-    platform: Platform, target: Target, sides: Sides, pipelines: Mapping[str, Any]
+    platform: Platform, target: Target, sides: ComparedVersions, pipelines: Mapping[str, Any]
 ) -> tuple["Comparison", ComparisonRecord]:
     from failure_platform.domain.comparison.comparing import compare
     from failure_platform.domain.comparison.holdout import Scored, holdout_id
-    from failure_platform.domain.comparison.values import Gate
+    from failure_platform.domain.comparison.values import ComparisonSettings
     from failure_platform.domain.training.fitting import score
 
     settings, registry = platform.settings, platform.registry
     in_production = sides.production.version if sides.production else None
     holdout = holdout_id(sides.newest["KNR"])
-    gate = Gate(
+    gate = ComparisonSettings(
         alpha=round(1 - settings.interval_level, 6),
         min_failures=settings.min_failures_to_judge,
         repetitions=settings.bootstrap_samples,
@@ -225,7 +225,7 @@ def _plots(report: "Report") -> dg.MarkdownMetadataValue:
     )
 
 
-def _checks(platform: Platform, sides: Sides, compared: "Comparison") -> Iterator[dg.AssetCheckResult]:
+def _checks(platform: Platform, sides: ComparedVersions, compared: "Comparison") -> Iterator[dg.AssetCheckResult]:
     oldest, worst = compared.period_from, compared.worst_slice
     yield dg.AssetCheckResult(
         passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(sides.trained_until),

@@ -102,7 +102,7 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
         StageFailedError: a stage failed.
     """
     platform = Platform(settings)
-    with instance.alone(settings), instance.opened(settings) as dagster:
+    with instance.exclusive_home(settings), instance.opened(settings) as dagster:
         instance.close_dead_runs(dagster)
         flow = Flow(settings, dagster)
         received = {kind: _ingest_folder(flow, platform, kind, say) for kind in CONTRACTS}

@@ -122,7 +122,7 @@ def databases(settings: Settings) -> tuple[Path, ...]:
 
 
 @contextmanager
-def alone(settings: Settings) -> Iterator[str]:
+def exclusive_home(settings: Settings) -> Iterator[str]:
     """Hold the home's lock, after ending whatever a killed platform left alive here.
 
     The kernel gives the lock back when its holder dies, however it dies. Processes started meanwhile carry a mark in

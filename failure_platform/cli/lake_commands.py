@@ -32,7 +32,7 @@ def restore_lake(settings: Settings) -> dict[str, Any]:
         HomeBusyError: a platform is up on this home.
         LakeError: both are damaged; the message names the command that helps then.
     """
-    with instance.alone(settings):
+    with instance.exclusive_home(settings):
         result = repairs.restore(Platform(settings).lake)
     return {
         "done": result.done,
@@ -52,7 +52,7 @@ def replay_lake(settings: Settings, *, check: bool, say: Callable[[str], None]) 
         HomeBusyError: a platform is up on this home.
     """
     platform = Platform(settings)
-    with instance.alone(settings):
+    with instance.exclusive_home(settings):
         folder = settings.lake_file.parent / "replay"
         shutil.rmtree(folder, ignore_errors=True)
         fresh = Lake(folder / settings.lake_file.name, threads=settings.lake_threads, memory_limit=settings.lake_memory)

@@ -100,7 +100,7 @@ def running(settings: Settings) -> Iterator[Running]:
         HomeBusyError: another platform works on this home.
         NotStartedError: the port is taken, or the processes ended early; the message names the log.
     """
-    with instance.alone(settings) as mark:
+    with instance.exclusive_home(settings) as mark:
         instance.prepare(settings)
         platform = Running(settings, mark)
         try:

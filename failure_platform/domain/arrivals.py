@@ -153,7 +153,7 @@ Fate = Literal["under_way", "answered", "failed", "cancelled", "died"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class PendingRun:
     """One run that was asked for: first and last of its uploads, in the order of their partitions, and which try."""
 
     first: str

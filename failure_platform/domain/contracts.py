@@ -207,7 +207,7 @@ def check_words(name: str, statistics: Mapping[str, Any]) -> str:
             return f"less than {statistics['max_value']}"
     raise ContractError(
         f"The check '{name}' cannot be applied at volume. Use str_matches, isin, ge, gt, le or lt, "
-        f"or teach domain/rows/judging.py to compile it."
+        f"or teach domain/rows/validation.py to compile it."
     )
 
 

@@ -52,7 +52,7 @@ class EventLog(SqliteEventLogStorage):
         return cls(inst_data=inst_data, **config_value)
 
     def has_table(self, table_name: str) -> bool:
-        """Say whether the index has a table. Asked at every look at a partition; a table that is there stays."""
+        """Say whether the index has a table. PendingRun at every look at a partition; a table that is there stays."""
         if table_name not in self._seen_tables:
             with _engine(self.conn_string_for_shard(INDEX_SHARD_NAME)).connect() as connection:
                 if not inspect(connection).has_table(table_name):

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 import dagster as dg
 
 from failure_platform.domain import arrivals
-from failure_platform.domain.arrivals import Asked, Plan, Receipt, Sighting, fate, pause_seconds, unanswered
+from failure_platform.domain.arrivals import PendingRun, Plan, Receipt, Sighting, fate, pause_seconds, unanswered
 from failure_platform.resources.uploads.inbox import Inbox
 
 RUN_KEY_TAG = "dagster/run_key"
@@ -26,7 +26,7 @@ class Memory:
     """What was handled, by file name, and which runs have not answered yet, by run key."""
 
     handled: Mapping[str, Sighting]
-    asked: Mapping[str, Asked]
+    asked: Mapping[str, PendingRun]
 
     @staticmethod
     def from_cursor(cursor: str | None) -> "Memory":
@@ -34,7 +34,7 @@ class Memory:
         told = json.loads(cursor or "{}")
         return Memory(
             {name: Sighting(name, *facts) for name, facts in told.get("handled", {}).items()},
-            {run_key: Asked(*facts) for run_key, facts in told.get("asked", {}).items()},
+            {run_key: PendingRun(*facts) for run_key, facts in told.get("asked", {}).items()},
         )
 
     def to_cursor(self) -> str:
@@ -51,12 +51,17 @@ class Memory:
 class Answers:
     """What became of the runs: those still to be waited for, and uploads to ask for again, one run a stretch."""
 
-    pending: Mapping[str, Asked]
+    pending: Mapping[str, PendingRun]
     again: Sequence[Sequence[Receipt]]
 
 
 def answers(
-    instance: dg.DagsterInstance, inbox: Inbox, kind: str, asked: Mapping[str, Asked], known: Sequence[str], now: float
+    instance: dg.DagsterInstance,
+    inbox: Inbox,
+    kind: str,
+    asked: Mapping[str, PendingRun],
+    known: Sequence[str],
+    now: float,
 ) -> Answers:
     """Look up the runs that were asked for.
 
@@ -68,8 +73,8 @@ def answers(
         known: keys of all uploads of this kind, in the order of their partitions.
         now: seconds since the epoch.
     """
-    pending: dict[str, Asked] = {}
-    ended: list[Asked] = []
+    pending: dict[str, PendingRun] = {}
+    ended: list[PendingRun] = []
     for run_key, one in asked.items():
         records = instance.get_run_records(dg.RunsFilter(tags={RUN_KEY_TAG: run_key}), limit=1)
         run = records[0].dagster_run if records else None
@@ -151,7 +156,7 @@ def arrival_sensor(
         inbox.note([receipt for batch in repeated for receipt in batch])
         batches = [*arrivals.batches(look.plan.new, uploads_per_run), *repeated]
         requests = {run_key(batch): run_request(kind, batch) for batch in batches}
-        asked = {run_key(batch): Asked(batch[0].key, batch[-1].key, batch[0].attempt) for batch in batches}
+        asked = {run_key(batch): PendingRun(batch[0].key, batch[-1].key, batch[0].attempt) for batch in batches}
         return dg.SensorResult(
             run_requests=list(requests.values()),
             dynamic_partitions_requests=add_requests(partitions, look.plan),

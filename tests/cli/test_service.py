@@ -197,7 +197,7 @@ def test_ending_leaves_no_process_and_the_home_can_be_started_again(tmp_path: Pa
         with pytest.raises(instance.HomeBusyError, match="Another platform works on"), service.running(settings):
             pass
     assert not _processes_of(settings.root)
-    with instance.alone(settings):
+    with instance.exclusive_home(settings):
         pass
 
 

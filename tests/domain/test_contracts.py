@@ -5,7 +5,7 @@ import pandera.pandas as pa
 import pytest
 
 from failure_platform.domain.contracts import CONTRACTS, ContractError, contract_of, markdown_table
-from failure_platform.domain.rows.judging import steps
+from failure_platform.domain.rows.validation import steps
 
 
 def test_every_kind_has_its_natural_key():

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.arrivals import PAUSES_SECONDS, Asked, Receipt, State, fate, pause_seconds, unanswered
+from failure_platform.domain.arrivals import PAUSES_SECONDS, PendingRun, Receipt, State, fate, pause_seconds, unanswered
 
 WHEN = datetime(2026, 11, 2, 6, 30)
 
@@ -41,9 +41,9 @@ def test_the_first_repetition_is_at_once_and_later_ones_leave_room() -> None:
 
 def test_a_run_names_its_uploads_by_the_first_and_the_last() -> None:
     known = ["a", "b", "c", "d"]
-    assert list(Asked("b", "d", 1).uploads(known)) == ["b", "c", "d"]
-    assert list(Asked("b", "b", 1).uploads(known)) == ["b"]
-    assert list(Asked("b", "gone", 1).uploads(known)) == []
+    assert list(PendingRun("b", "d", 1).uploads(known)) == ["b", "c", "d"]
+    assert list(PendingRun("b", "b", 1).uploads(known)) == ["b"]
+    assert list(PendingRun("b", "gone", 1).uploads(known)) == []
 
 
 @given(st.lists(st.sampled_from(["received", "merged", "refused", "withdrawn", None])))

@@ -6,7 +6,7 @@ from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.ledger import UploadFacts
 from failure_platform.resources.lake import views
 from failure_platform.resources.lake.lake import Lake
-from failure_platform.resources.merging.merge import judge_uploads, merge
+from failure_platform.resources.merging.merge import merge, validate_uploads
 from failure_platform.resources.merging.withdraw import withdraw
 from failure_platform.resources.reading.upload import read_upload
 
@@ -16,7 +16,7 @@ HEADERS = {kind: ",".join(contract.names) for kind, contract in CONTRACTS.items(
 
 def merge_uploads(lake, contract, uploads, merged_at):
     """Judge, then merge in one transaction, as a run does."""
-    judged = judge_uploads(lake, contract, uploads)
+    judged = validate_uploads(lake, contract, uploads)
     with lake.write() as con:
         return merge(con, contract, judged, merged_at)
 

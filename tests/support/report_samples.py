@@ -11,14 +11,14 @@ from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.data_difference import DataDifference, data_difference
 from failure_platform.domain.comparison.holdout import Scored
 from failure_platform.domain.comparison.importance import Importance
-from failure_platform.domain.comparison.values import Comparison, Gate
+from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
 from failure_platform.domain.deciding.policy import Advice, GateResult, Policy, Ruling
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.report.page import Report
 from failure_platform.domain.report.pictures import Picture, pictures
 from failure_platform.domain.targets import ROAD_TEST
 
-GATE = Gate(repetitions=200, inspections_per_day=5)
+GATE = ComparisonSettings(repetitions=200, inspections_per_day=5)
 
 
 def vehicles(number: int = 1500, seed: int = 0) -> pd.DataFrame:

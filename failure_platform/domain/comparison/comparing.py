@@ -17,7 +17,7 @@ from failure_platform.domain.comparison.holdout import Floats, Holdout, Scored, 
 from failure_platform.domain.comparison.resampling import resample
 from failure_platform.domain.comparison.slices import Members, compared_slices, figures_of_slices, sliced, worst
 from failure_platform.domain.comparison.table import Resampled, Row, by_metric, of_few, rows
-from failure_platform.domain.comparison.values import Comparison, Gate
+from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
 from failure_platform.domain.comparison.verdict import Evidence, Reference, judge
 from failure_platform.domain.comparison.weighted import figures_of
 from failure_platform.domain.metrics import METRICS, measure
@@ -26,7 +26,7 @@ from failure_platform.domain.training.split import time_split
 
 
 @dataclass(frozen=True)
-class Sides:
+class ComparedVersions:
     """A candidate, what it is compared with, and the vehicles.
 
     Attributes:
@@ -49,7 +49,7 @@ class Sides:
         vehicles: pd.DataFrame,
         horizon: timedelta,
         holdout_share: float,
-    ) -> "Sides":
+    ) -> "ComparedVersions":
         """Return the sides, with the vehicles found as `time_split` finds them."""
         newest_training = max(version.trained_until for version in (candidate, production) if version)
         split = time_split(vehicles, horizon, holdout_share, newer_than=newest_training)
@@ -72,7 +72,7 @@ def compare(
     production: Scored | None,
     base_rate: float,
     uses: int,
-    gate: Gate,
+    settings: ComparisonSettings,
 ) -> Comparison:
     """Compare on the given vehicles, the comparison side of a split.
 
@@ -82,7 +82,7 @@ def compare(
         production: what the production model says of them, or None when there is none.
         base_rate: share of failures on the candidate's training side: what one would say without any model.
         uses: comparisons made on these vehicles so far, this one included.
-        gate: what is asked of the evidence.
+        settings: what is asked of the evidence.
 
     Raises:
         ValueError: uses is less than 1, or the lengths differ.
@@ -90,9 +90,9 @@ def compare(
     lengths = {len(vehicles), *(len(model.p) for model in (candidate, production) if model)}
     if uses < 1 or len(lengths) > 1:
         raise ValueError(f"uses is {uses} (at least 1: this one); vehicles and scores number {sorted(lengths)}")
-    holdout = Holdout.of(vehicles, gate.inspections_per_day)
+    holdout = Holdout.of(vehicles, settings.inspections_per_day)
     knr, asked = vehicles["KNR"].astype(str).tolist(), pd.DatetimeIndex(vehicles["predicted_at"]).as_unit("us")
-    failures, level = int(holdout.y.sum()), gate.level(uses)
+    failures, level = int(holdout.y.sum()), settings.level(uses)
     rarer = min(failures, len(vehicles) - failures)
     reference: Reference = "production" if production else "base_rate"
     # The base rate never alarms: it would have to alarm every vehicle or none.
@@ -100,21 +100,21 @@ def compare(
     models |= {"production": production} if production else {}
     compared = (models[reference], candidate)
     parts = sliced(vehicles, judging=production is not None)
-    all_vehicles, of_parts = _resampled(holdout, models, compared, parts, gate)
+    all_vehicles, of_parts = _resampled(holdout, models, compared, parts, settings)
 
     def table(against: Reference) -> tuple[Row, ...]:
         return rows(all_vehicles[against], all_vehicles["candidate"], all_vehicles["base_rate"].figures, level, rarer)
 
     shown = table(reference)
-    if rarer < gate.min_failures:
+    if rarer < settings.min_failures:
         shown = of_few(shown, rarer, level)
     evidence = Evidence(
         vehicles=len(vehicles),
         failures=failures,
-        min_failures=gate.min_failures,
+        min_failures=settings.min_failures,
         level=level,
         uses=uses,
-        most_uses=gate.most_uses,
+        most_uses=settings.most_uses,
         reference=reference,
         rows=by_metric(shown),
         base_rate_loss=by_metric(table("base_rate"))["log_loss"],
@@ -127,10 +127,10 @@ def compare(
         period_to=asked.max().to_pydatetime() if len(vehicles) else None,
         holdout_id=holdout_id(knr),
         uses=uses,
-        most_uses=gate.most_uses,
-        alpha=gate.alpha,
+        most_uses=settings.most_uses,
+        alpha=settings.alpha,
         level=level,
-        inspections_per_day=gate.inspections_per_day,
+        inspections_per_day=settings.inspections_per_day,
         reference=reference,
         candidate=dict(all_vehicles["candidate"].figures),
         production=dict(all_vehicles["production"].figures) if production else None,
@@ -151,7 +151,7 @@ def _resampled(
     models: Mapping[str, Scored],
     compared: tuple[Scored, Scored],
     parts: tuple[Members, ...],
-    gate: Gate,
+    settings: ComparisonSettings,
 ) -> tuple[dict[str, Resampled], tuple[Floats, Floats]]:
     """Return every model's figures, and those of the slices for reference and candidate, all on the same resamples."""
     figures = {
@@ -162,7 +162,7 @@ def _resampled(
         return {name: Resampled(found, nothing) for name, found in figures.items()}, (np.empty((1, 0)),) * 2
     asked = [figures_of(holdout, model) for model in models.values()]
     asked += [figures_of_slices(parts, holdout, model) for model in compared]
-    *wholes, olds, news = resample(asked, len(holdout.y), gate.repetitions, gate.seed)
+    *wholes, olds, news = resample(asked, len(holdout.y), settings.repetitions, settings.seed)
     return {name: Resampled(found, samples) for (name, found), samples in zip(figures.items(), wholes, strict=True)}, (
         olds,
         news,

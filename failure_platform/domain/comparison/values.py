@@ -19,7 +19,7 @@ from failure_platform.domain.comparison.verdict import Reference, Verdict
 
 
 @dataclass(frozen=True)
-class Gate:
+class ComparisonSettings:
     """What is asked of the evidence.
 
     Attributes:
@@ -60,7 +60,7 @@ class Comparison:
         uses: candidates compared on it so far, this one included.
         most_uses: how many may be; more than these and newer vehicles are asked for.
         alpha: chance of a wrong "better" over all uses.
-        level: of every interval, see `Gate.level`.
+        level: of every interval, see `ComparisonSettings.level`.
         inspections_per_day: vehicles that can be inspected in a day; the alarm budget that is equal for both models.
         reference: what `table` and `slices` compare with.
         candidate, production, base_rate: the figures of each, by metric; production None when there is none.

@@ -13,7 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from failure_platform.domain.comparison.comparing import Sides
+from failure_platform.domain.comparison.comparing import ComparedVersions
 from failure_platform.domain.comparison.data_difference import DataDifference, data_difference, trained_on
 from failure_platform.domain.comparison.importance import Importance, importance
 from failure_platform.domain.comparison.values import Comparison
@@ -149,7 +149,7 @@ def _written(value: Any) -> str:
 
 def make_report(
     target: Target,
-    sides: Sides,
+    sides: ComparedVersions,
     pipelines: Mapping[str, Any],
     comparison: Comparison,
     record: ComparisonRecord,
@@ -193,7 +193,7 @@ def make_report(
     )
 
 
-def _difference(sides: Sides) -> DataDifference | None:
+def _difference(sides: ComparedVersions) -> DataDifference | None:
     old, new = sides.production, sides.candidate
     if old is None:
         return None

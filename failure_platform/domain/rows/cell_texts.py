@@ -1,7 +1,7 @@
 """What a cell's text stands for: nothing, or a number. As Ibis expressions, the usual form first.
 
 Belongs here: blanks and the written forms of numbers. Does not belong here: dates (`date_texts`), contracts
-(`judging`).
+(`validation`).
 
 Each cell of a plant's history passes here, so the usual cell takes the short way, and only what fails it is looked at
 with regular expressions. Functions of one text alone are cheap where texts repeat: the engine asks them once a
@@ -37,7 +37,7 @@ matches_whole = ibis.udf.scalar.builtin(
 
 
 def is_blank(text: str) -> bool:
-    """Say whether a single text stands for "nothing", outer blanks apart, as judging does for a column."""
+    """Say whether a single text stands for "nothing", outer blanks apart, as validation does for a column."""
     return re.fullmatch(_BLANK, text.strip()) is not None
 
 

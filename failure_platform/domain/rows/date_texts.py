@@ -3,7 +3,7 @@
 Belongs here: ISO and slashed texts, their two readings, a vehicle's production week, counting the evidence. Does not
 belong here: what follows from the evidence (`dates`).
 
-`moment` is the one way a text becomes a time: judging types with it, and the clock is looked at through it.
+`moment` is the one way a text becomes a time: validation types with it, and the clock is looked at through it.
 """
 
 from typing import Any

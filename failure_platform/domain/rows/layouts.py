@@ -1,7 +1,7 @@
 """Where the table is in a file: which separator, which line is the header, which column is which. And refusals.
 
 Belongs here: decisions on the first lines or cells of a file, given as text, and the words in which a file is refused.
-Does not belong here: opening files (`resources`), or judging rows (`judging`).
+Does not belong here: opening files (`resources`), or validation rows (`validation`).
 """
 
 import csv

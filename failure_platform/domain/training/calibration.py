@@ -23,7 +23,7 @@ from failure_platform.domain.metrics import SMALLEST_PROBABILITY, log_losses
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 Method = Literal["none", "sigmoid", "isotonic"]
-Asked = Literal["auto", "none", "sigmoid", "isotonic"]
+CalibrationChoice = Literal["auto", "none", "sigmoid", "isotonic"]
 # Two parameters need a few failures to stand on; steps need many, or they learn the noise (scikit-learn's guide asks
 # for about a thousand samples).
 _FEWEST_FAILURES: dict[Method, int] = {"none": 0, "sigmoid": 10, "isotonic": 50}
@@ -78,7 +78,7 @@ class Corrected(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-
         return np.column_stack([1 - p, p])
 
 
-def calibrate(asked: Asked, p: Floats, y: Labels, block: NDArray[np.int64]) -> Calibration:
+def calibrate(asked: CalibrationChoice, p: Floats, y: Labels, block: NDArray[np.int64]) -> Calibration:
     """Choose and fit a correction; auto takes the one with the least log loss on blocks it was not fitted on.
 
     Args:

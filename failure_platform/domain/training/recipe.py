@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from failure_platform.domain.families.catalogue import DEFAULT
+from failure_platform.domain.families.available import DEFAULT
 from failure_platform.domain.training.balancing import Balance
-from failure_platform.domain.training.calibration import Asked
+from failure_platform.domain.training.calibration import CalibrationChoice
 from failure_platform.domain.training.search import Budget
 from failure_platform.domain.training.thresholds import Aim
 from failure_platform.domain.training.trials import Kind
@@ -51,7 +51,7 @@ class Recipe:
     search_seconds: float = 600.0
     trials_done: int | None = None
     balance: Balance = "none"
-    calibration: Asked = "auto"
+    calibration: CalibrationChoice = "auto"
     half_life: timedelta | None = None
     aim: Aim = field(default_factory=Aim)
     started_from: str | None = None

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from failure_platform.domain.families.catalogue import families
+from failure_platform.domain.families.available import families
 from failure_platform.domain.families.family import Family, RecipeRefusedError
 from failure_platform.domain.features.names import absent_value
 from failure_platform.domain.features.wide import feature_columns

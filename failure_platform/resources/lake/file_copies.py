@@ -12,7 +12,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from failure_platform.resources.storage.failpoints import reached
+from failure_platform.resources.storage.failpoints import failpoint
 
 _FICLONE = 0x40049409  # linux/fs.h; Python's fcntl has no name for it yet
 _LARGEST_PIECE = 1 << 30
@@ -66,7 +66,7 @@ def renew(source: Path, older: Path, target: Path) -> bool:
         if not _nobody_has(made):
             return False
         older.replace(target)
-        reached("publish.spare_taken")
+        failpoint("publish.spare_taken")
         made.truncate(os.fstat(original.fileno()).st_size)
         ours, theirs = bytearray(_COMPARED_PIECE), bytearray(_COMPARED_PIECE)
         while read := original.readinto(ours):

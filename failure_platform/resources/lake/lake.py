@@ -19,9 +19,9 @@ from failure_platform.resources.lake import errors, snapshot
 from failure_platform.resources.lake.errors import telling_damage
 from failure_platform.resources.lake.opening import Opening, WritersLock, commits_in, pause, sweep_spills
 from failure_platform.resources.lake.tables import create_tables
-from failure_platform.resources.storage.atomic_files import whole
+from failure_platform.resources.storage.atomic_files import atomic_write
 from failure_platform.resources.storage.disk_space import require_room, room_for
-from failure_platform.resources.storage.failpoints import reached
+from failure_platform.resources.storage.failpoints import failpoint
 
 _NOT_WRITTEN = (
     "Nothing of this write was kept, and what was committed before is safe. Originals stay in the upload folder and in "
@@ -84,18 +84,18 @@ class Lake:
                     create_tables(con)
                     commits = commits_in(con, self.path) + 1
                     con.execute("UPDATE commits SET number = ?", [commits])
-                    reached("write.open")
+                    failpoint("write.open")
                     yield con
-                    reached("write.before_commit")
+                    failpoint("write.before_commit")
                     con.execute("COMMIT")
                 except BaseException:
                     # The block's own error is the one to show; a transaction that DuckDB already ended is no news.
                     with contextlib.suppress(duckdb.Error):
                         con.execute("ROLLBACK")
                     raise
-                reached("write.committed")
+                failpoint("write.committed")
                 self._checkpoint(con)
-                reached("write.checkpointed")
+                failpoint("write.checkpointed")
             self._publish(commits)
 
     def catch_up(self) -> None:
@@ -155,7 +155,7 @@ class Lake:
             return
         if snapshot.marker_of(self.path).exists() or snapshot.snapshots(self.path):
             raise errors.missing(self.path)
-        with whole(self.path) as draft, contextlib.closing(self.opening.connect(draft, read_only=False)) as con:
+        with atomic_write(self.path) as draft, contextlib.closing(self.opening.connect(draft, read_only=False)) as con:
             create_tables(con)
             commits = commits_in(con, self.path)
         self._publish(commits)

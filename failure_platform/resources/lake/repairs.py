@@ -20,7 +20,7 @@ from failure_platform.resources.lake.errors import LakeError, LakeUnreadableErro
 from failure_platform.resources.lake.file_copies import copy
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.storage import sql_text
-from failure_platform.resources.storage.atomic_files import sync, whole
+from failure_platform.resources.storage.atomic_files import atomic_write, sync
 from failure_platform.resources.storage.disk_space import require_room
 
 _NOTHING_CHANGED = "Nothing was changed: make room and run the command again."
@@ -71,7 +71,7 @@ def restore(lake: Lake) -> Restored:
         for source in before:
             if source.is_whole:
                 require_room("the restored lake", lake.path.parent, source.file.stat().st_size, _NOTHING_CHANGED)
-                with whole(lake.path.with_name("restored.duckdb")) as draft:
+                with atomic_write(lake.path.with_name("restored.duckdb")) as draft:
                     copy(source.file, draft)
                 kept = _exchange(lake.path.with_name("restored.duckdb"), lake)
                 return Restored("The lake was put back from its published snapshot.", problems, kept)

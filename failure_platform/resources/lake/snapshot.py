@@ -17,8 +17,8 @@ from pathlib import Path
 
 from failure_platform.resources.lake.errors import REPAIR, LakeUnreadableError
 from failure_platform.resources.lake.file_copies import copy, renew, share
-from failure_platform.resources.storage.atomic_files import sweep, whole
-from failure_platform.resources.storage.failpoints import reached
+from failure_platform.resources.storage.atomic_files import atomic_write, sweep
+from failure_platform.resources.storage.failpoints import failpoint
 
 _SNAPSHOT = re.compile(r"^published-(?P<commits>\d+)\.duckdb$")
 
@@ -92,12 +92,12 @@ def snapshots(lake: Path) -> list[tuple[int, Path]]:
 def publish(lake: Path, commits: int) -> None:
     """Copy the lake, which is closed and checkpointed, and point readers to the copy. Only under the writers' lock."""
     snapshot, spare = lake.with_name(f"published-{commits}.duckdb"), spare_of(lake)
-    with whole(snapshot) as draft:
+    with atomic_write(snapshot) as draft:
         is_shared = share(lake, draft)
         if not is_shared and not renew(lake, spare, draft):
             copy(lake, draft)
-        reached("publish.copied")
-    reached("publish.renamed")
+        failpoint("publish.copied")
+    failpoint("publish.renamed")
     note(lake, commits, snapshot.name)
     spare.unlink(missing_ok=True)
     older = [file for _, file in snapshots(lake) if file != snapshot]
@@ -118,6 +118,6 @@ def room(lake: Path) -> int:
 def note(lake: Path, commits: int, snapshot: str) -> None:
     """Write `lake.json` for the lake as it lies there now."""
     now = lake.stat()
-    with whole(marker_of(lake)) as draft:
+    with atomic_write(marker_of(lake)) as draft:
         facts = asdict(Published(commits, snapshot, now.st_size, now.st_mtime_ns))
         draft.write_text(json.dumps(facts) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.ledger import UploadLine
-from failure_platform.domain.rows.judging import breaking_rows
+from failure_platform.domain.rows.validation import breaking_rows
 from failure_platform.resources.lake.tables import duplicate_table, superseded_table
 from failure_platform.resources.storage import sql_text
 
@@ -126,7 +126,7 @@ def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] 
 
 
 def contract_violations(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> int:
-    """Count the rows of these uploads in the lake that break the contract: 0, unless judging or storage went wrong."""
+    """Count the rows of these uploads in the lake that break the contract: 0 unless validation or storage failed."""
     broken = ibis.to_sql(breaking_rows(contract, "looked_at"), dialect="duckdb")
     return _number(
         con,

@@ -21,7 +21,7 @@ from failure_platform.resources.storage import sql_text
 _FATES = ("merged", "superseded", "duplicate")
 
 
-def settle(
+def resolve_conflicts(
     con: duckdb.DuckDBPyConnection, contract: Contract, keys: str, at: datetime, *, claims: str = "", without: str = ""
 ) -> None:
     """Apply the rule to some keys, and correct the lines of every upload whose rows move.

@@ -12,14 +12,14 @@ from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadFacts, UploadLine
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging.ledger import refuse
-from failure_platform.resources.merging.merge import judge_uploads, merge
+from failure_platform.resources.merging.merge import merge, validate_uploads
 from failure_platform.resources.uploads.staging import Refused, Staging
 
 # So much is merged in one transaction; a larger upload has one of its own.
 MOST_BYTES_PER_TRANSACTION = 64 << 20
 
 
-def take(
+def ingest_uploads(
     lake: Lake,
     staging: Staging,
     contract: Contract,
@@ -42,9 +42,9 @@ def take(
     taken: list[UploadLine] = []
     for group in groups(receipts, MOST_BYTES_PER_TRANSACTION):
         staged = [(facts_of(receipt), staging.rows(receipt, contract, person_key)) for receipt in group]
-        judged = judge_uploads(lake, contract, [(f, s) for f, s in staged if not isinstance(s, Refused)])
+        validated = validate_uploads(lake, contract, [(f, s) for f, s in staged if not isinstance(s, Refused)])
         with lake.write() as connection:
-            lines = {line.upload: line for line in merge(connection, contract, judged, now())}
+            lines = {line.upload: line for line in merge(connection, contract, validated, now())}
             for facts, read in staged:
                 if isinstance(read, Refused):
                     lines[facts.key] = refuse(connection, facts, read.reason, now())

@@ -1,7 +1,7 @@
-"""Merges the judged rows of uploads into the lake, in the caller's transaction. Writing is plain SQL.
+"""Merges the validated rows of uploads into the lake, in the caller's transaction. Writing is plain SQL.
 
 Belongs here: which rows simply go in, which are told apart with a look at the lake, and the ledger lines that say so.
-Does not belong here: connections and transactions (`lake`), judging (`judged_rows`), keys that several uploads of
+Does not belong here: connections and transactions (`lake`), validation (`validated_rows`), keys that several uploads of
 any order claim (`settling`), reading back (`lake_views`).
 
 What is done costs what the new rows cost, not what the lake holds: the lake is asked only for rows between the
@@ -19,18 +19,18 @@ from failure_platform.domain.ledger import UploadFacts, UploadLine, line_of
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.tables import duplicate_table, superseded_table
 from failure_platform.resources.lake.views import ledger
-from failure_platform.resources.merging.conflicts import same_key, settle
+from failure_platform.resources.merging.conflicts import resolve_conflicts, same_key
 from failure_platform.resources.merging.ledger import count_moves, require_balance, write_line
-from failure_platform.resources.merging.validated_rows import Judged, judge_rows
+from failure_platform.resources.merging.validated_rows import ValidatedRows, judge_rows
 from failure_platform.resources.reading.upload import Received
 from failure_platform.resources.storage import sql_text
-from failure_platform.resources.storage.failpoints import reached
+from failure_platform.resources.storage.failpoints import failpoint
 from failure_platform.resources.storage.scratch_database import scratch
 
 
-def judge_uploads(
+def validate_uploads(
     lake: Lake, contract: Contract, uploads: Sequence[tuple[UploadFacts, Received]]
-) -> list[tuple[UploadFacts, Judged]]:
+) -> list[tuple[UploadFacts, ValidatedRows]]:
     """Judge the rows of some uploads in one scratch database, with the lake's threads and memory but without the lake:
     others write to it meanwhile."""
     if not uploads:
@@ -42,10 +42,10 @@ def judge_uploads(
 def merge(
     con: duckdb.DuckDBPyConnection,
     contract: Contract,
-    uploads: Sequence[tuple[UploadFacts, Judged]],
+    uploads: Sequence[tuple[UploadFacts, ValidatedRows]],
     merged_at: datetime,
 ) -> list[UploadLine]:
-    """Merge judged uploads within the transaction of `con`; return their lines.
+    """Merge validated uploads within the transaction of `con`; return their lines.
 
     Of the rows with one natural key, an upload claims the one that stands last in its file. Of the claims of several
     uploads, the lake keeps the one that was received last (see `settling`). A row that says the same as another is a
@@ -56,20 +56,20 @@ def merge(
         LedgerError: the counts do not add up; the caller's transaction must be rolled back.
     """
     merged = {line.upload for line in ledger(con, contract.kind) if line.state == "merged"}
-    new = [(facts, judged) for facts, judged in uploads if facts.key not in merged]
+    new = [(facts, validated) for facts, validated in uploads if facts.key not in merged]
     if new:
         work = _Merge(con, contract, new, merged_at)
         work.note_lines()
         work.sort_out_repeats()
         work.meet_the_lake()
         work.supersede()
-        reached("merge.superseded")
+        failpoint("merge.superseded")
         work.insert()
-        reached("merge.inserted")
+        failpoint("merge.inserted")
         work.count()
         work.settle_contested()
         work.quarantine()
-        reached("merge.noted")
+        failpoint("merge.noted")
     lines = {line.upload: line for line in ledger(con, contract.kind)}
     require_balance(lines.values())
     return [lines[facts.key] for facts, _ in uploads]
@@ -79,14 +79,14 @@ class _Merge:
     """The steps of one merge. Small facts about rows that need care wait in the temporary table `aside`.
 
     Its fates: `repeat` of a row of the same file, `corrected` by a later line of the same file, `duplicate` of a row
-    in the lake, and `contested`, which `settle` decides.
+    in the lake, and `contested`, which `resolve_conflicts` decides.
     """
 
     def __init__(
         self,
         con: duckdb.DuckDBPyConnection,
         contract: Contract,
-        uploads: Sequence[tuple[UploadFacts, Judged]],
+        uploads: Sequence[tuple[UploadFacts, ValidatedRows]],
         merged_at: datetime,
     ) -> None:
         self._con, self._contract, self._uploads, self._merged_at = con, contract, uploads, merged_at
@@ -100,18 +100,18 @@ class _Merge:
 
     def note_lines(self) -> None:
         """Write the lines with what is known before a row is looked at; `count` adds the rest."""
-        for facts, judged in self._uploads:
+        for facts, validated in self._uploads:
             write_line(
                 self._con,
                 line_of(
                     facts,
                     "merged",
                     self._merged_at,
-                    rows_in=judged.rows_in,
-                    quarantined=judged.quarantined,
-                    first_data=judged.first_data,
-                    last_data=judged.last_data,
-                    understood=judged.understood,
+                    rows_in=validated.rows_in,
+                    quarantined=validated.quarantined,
+                    first_data=validated.first_data,
+                    last_data=validated.last_data,
+                    understood=validated.understood,
                 ),
             )
 
@@ -230,30 +230,30 @@ class _Merge:
             SELECT {self._columns}, row_hash, upload
             FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'contested') USING (upload, "row")
         """
-        settle(self._con, self._contract, claims, self._merged_at, claims=claims)
+        resolve_conflicts(self._con, self._contract, claims, self._merged_at, claims=claims)
 
     def quarantine(self) -> None:
         """Keep the bad rows with their reasons, and close the ones that these uploads correct.
 
         A row is known by its place in the original, which a later change of the rules does not move.
         """
-        for facts, judged in self._uploads:
-            if judged.quarantined:
+        for facts, validated in self._uploads:
+            if validated.quarantined:
                 self._con.execute(
                     f"""
                     INSERT INTO quarantine BY NAME
                     SELECT concat_ws('-', right(?, 8), sheet, line, nullif(row_number() OVER place, 1)) AS id,
                         ? AS upload, ? AS kind, *,
                         CAST(? AS TIMESTAMP) AS quarantined_at
-                    FROM read_parquet({sql_text.file(judged.bad)}) WINDOW place AS (PARTITION BY sheet, line)
+                    FROM read_parquet({sql_text.file(validated.bad)}) WINDOW place AS (PARTITION BY sheet, line)
                 """,
                     [facts.key, facts.key, self._contract.kind, self._merged_at],
                 )
-            if judged.corrects_sql is not None:
+            if validated.corrects_sql is not None:
                 self._con.execute(
                     f"""
                     UPDATE quarantine SET corrected_by = ?, corrected_at = CAST(? AS TIMESTAMP)
-                    WHERE corrected_by IS NULL AND kind = ? AND upload <> ? AND id IN ({judged.corrects_sql})
+                    WHERE corrected_by IS NULL AND kind = ? AND upload <> ? AND id IN ({validated.corrects_sql})
                 """,
                     [facts.key, self._merged_at, self._contract.kind, facts.key],
                 )
@@ -271,13 +271,13 @@ class _Merge:
         ).fetchall()
 
 
-def _good_rows(uploads: Sequence[tuple[UploadFacts, Judged]]) -> str:
+def _good_rows(uploads: Sequence[tuple[UploadFacts, ValidatedRows]]) -> str:
     """Return the SELECT of the good rows of all uploads: `upload`, `row`, the typed columns, `row_hash`."""
     if len(uploads) == 1:
-        [(facts, judged)] = uploads
-        return f"SELECT {sql_text.text(facts.key)} AS upload, * FROM ({judged.good_sql})"
-    files = ", ".join(sql_text.file(judged.rows) for _, judged in uploads)
-    keys = ", ".join(f"{sql_text.text(str(judged.rows))}: {sql_text.text(facts.key)}" for facts, judged in uploads)
+        [(facts, validated)] = uploads
+        return f"SELECT {sql_text.text(facts.key)} AS upload, * FROM ({validated.good_sql})"
+    files = ", ".join(sql_text.file(validated.rows) for _, validated in uploads)
+    keys = ", ".join(f"{sql_text.text(str(rows.rows))}: {sql_text.text(facts.key)}" for facts, rows in uploads)
     return (
         f"SELECT (MAP {{{keys}}})[filename] AS upload, * EXCLUDE (filename, reasons) "
         f"FROM read_parquet([{files}], filename = true) WHERE len(reasons) = 0"

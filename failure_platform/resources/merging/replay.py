@@ -15,7 +15,7 @@ from failure_platform.domain.ledger import line_of
 from failure_platform.resources.lake import views
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.tables import upload_tables
-from failure_platform.resources.merging.ingest import facts_of, take
+from failure_platform.resources.merging.ingest import facts_of, ingest_uploads
 from failure_platform.resources.merging.ledger import write_line
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.storage import sql_text
@@ -50,7 +50,7 @@ def rebuild(platform: Platform, lake: Lake, now: Callable[[], datetime], say: Ca
     for kind, contract in CONTRACTS.items():
         receipts = sorted(platform.inbox.receipts(kind), key=lambda r: (r.received_at, r.key))
         archived = [r for r in receipts if r.state != "withdrawn" and platform.inbox.archived(r)]
-        take(
+        ingest_uploads(
             lake,
             platform.staging,
             contract,

@@ -1,7 +1,7 @@
-"""Runs the judging of an upload's rows, outside the lake and in bounded memory: parquet of texts in, parquet out.
+"""Runs the validation of an upload's rows, outside the lake and in bounded memory: parquet of texts in, parquet out.
 
-Belongs here: the one DuckDB query that types, judges and hashes the rows, and the lists of good and bad rows that
-`merging` takes over. Does not belong here: the rules (`domain.rows.judging`), the lake.
+Belongs here: the one DuckDB query that types, validates and hashes the rows, and the lists of good and bad rows that
+`merging` takes over. Does not belong here: the rules (`domain.rows.validation`), the lake.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Column, Contract
 from failure_platform.domain.rows.dates import DateReading
-from failure_platform.domain.rows.judging import steps
+from failure_platform.domain.rows.validation import steps
 from failure_platform.resources.reading.upload import Received
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.scratch_database import scratch
@@ -25,8 +25,8 @@ _CLOCKS_MAY_DIFFER_BY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """The rows of one upload, judged.
+class ValidatedRows:
+    """The rows of one upload, validated.
 
     Args:
         received: the rows as they were read.
@@ -81,20 +81,20 @@ def judge_rows(
     con: duckdb.DuckDBPyConnection | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
-) -> Judged:
+) -> ValidatedRows:
     """Judge every row of an upload and write the outcome beside the rows; no row may be newer than its arrival.
 
     Args:
         contract: what the rows must be.
         received: the rows, and how their dates are read.
         received_at: when the upload arrived.
-        con: a scratch database to work in. Opening one costs as much as judging a small upload, so that many share one.
+        con: a scratch database to work in. Opening one costs as much as validating a small upload, so many share one.
         threads: of a scratch database made here; so `memory_limit`.
     """
     if con is None:
         with scratch(received.folder, threads=threads, memory_limit=memory_limit) as own:
             return judge_rows(contract, received, received_at, con=own)
-    rows, bad = received.folder / "judged.parquet", received.folder / "bad.parquet"
+    rows, bad = received.folder / "validated.parquet", received.folder / "bad.parquet"
     _write(con, _judging_sql(contract, received, received_at + _CLOCKS_MAY_DIFFER_BY), rows)
     good = "FILTER (WHERE len(reasons) = 0)"
     (first, last, wrong), *_ = con.execute(
@@ -103,7 +103,7 @@ def judge_rows(
     ).fetchall()
     rejected = pq.read_metadata(received.rejected).num_rows
     quarantined = _write(con, _bad_sql(contract, received, rows), bad) if wrong or rejected else 0
-    return Judged(received, rows, bad, quarantined, first, last)
+    return ValidatedRows(received, rows, bad, quarantined, first, last)
 
 
 def _write(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
@@ -123,24 +123,24 @@ def row_hash_sql(contract: Contract) -> str:
 
 def _judging_sql(contract: Contract, received: Received, latest: datetime) -> str:
     rows = f"SELECT *, TIMESTAMP '{latest.isoformat(' ')}' AS latest FROM ({received.rows_sql()})"
-    judging = _steps_sql(contract, received.dates)
-    return f"WITH rows AS ({rows}), {judging} SELECT *, {row_hash_sql(contract)} AS row_hash FROM judged"
+    validation = _steps_sql(contract, received.dates)
+    return f"WITH rows AS ({rows}), {validation} SELECT *, {row_hash_sql(contract)} AS row_hash FROM validated"
 
 
 @cache
 def _steps_sql(contract: Contract, dates: DateReading) -> str:
-    # Writing the SQL takes longer than judging a small upload.
+    # Writing the SQL takes longer than validation a small upload.
     return ", ".join(
         f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})" for step in steps(contract, "rows", dates)
     )
 
 
-def _bad_sql(contract: Contract, received: Received, judged: Path) -> str:
-    """Return the SELECT of everything that goes to quarantine: judged rows with their texts, and rejected lines."""
+def _bad_sql(contract: Contract, received: Received, validated: Path) -> str:
+    """Return the SELECT of everything that goes to quarantine: validated rows with their texts, and rejected lines."""
     texts = ", ".join(f"{sql_text.text(column.name)}: {_kept_text(column)}" for column in contract.columns)
     bad = (
         f'SELECT "row", typed.reasons, to_json({{{texts}}}) AS raw FROM ({received.rows_sql()}) AS text '
-        f'JOIN (FROM read_parquet({sql_text.file(judged)}) WHERE len(reasons) > 0) AS typed USING ("row")'
+        f'JOIN (FROM read_parquet({sql_text.file(validated)}) WHERE len(reasons) > 0) AS typed USING ("row")'
     )
     named = "list_transform(reasons, LAMBDA one: split_part(one, ':', 1))"
     once = f"list_filter({named}, LAMBDA one, place: list_position({named}, one) = place)"

@@ -13,7 +13,7 @@ from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources.lake.tables import duplicate_table, superseded_table
 from failure_platform.resources.lake.views import ledger, ledger_line
-from failure_platform.resources.merging.conflicts import settle
+from failure_platform.resources.merging.conflicts import resolve_conflicts
 from failure_platform.resources.merging.ledger import require_balance, write_line
 from failure_platform.resources.storage import sql_text
 
@@ -48,7 +48,7 @@ def withdraw(
     # What it said again stands for nothing, and what its own later lines replaced never was a claim.
     con.execute(f"DELETE FROM {sql_text.name(duplicate_table(contract))} WHERE upload = ?", [upload])
     con.execute(f"DELETE FROM {superseded} WHERE upload = ? AND superseded_by = upload", [upload])
-    settle(
+    resolve_conflicts(
         con,
         contract,
         f"SELECT {key} FROM {sql_text.name(contract.kind)} WHERE upload = {mine} "

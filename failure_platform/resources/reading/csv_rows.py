@@ -2,7 +2,7 @@
 
 Belongs here: DuckDB's CSV reader with a dialect that we decided, never its sniffer, which falls back to one column on
 ragged files and says nothing; and the proof that every line of the file became a row or is named. Does not belong
-here: finding the dialect (`domain.rows.layouts`), typing (`judging`).
+here: finding the dialect (`domain.rows.layouts`), typing (`validation`).
 
 One quote too many makes a reader take the following lines for part of a value. So every line is accounted for; where
 lines went missing, the file is read again with quotes as plain signs, and only the lines whose quotes are not in

@@ -1,7 +1,7 @@
 """Reads an archived original into rows of text, or refuses it.
 
 Belongs here: which reader a file needs, and what was understood of it. Does not belong here: what the readers do
-(`containers`, `text_files`, `csv_rows`, `spreadsheet`), typing and judging (`judged_rows`).
+(`containers`, `text_files`, `csv_rows`, `spreadsheet`), typing and validation (`validated_rows`).
 """
 
 import dataclasses

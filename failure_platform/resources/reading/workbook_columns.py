@@ -1,9 +1,9 @@
 """Reads the columns of one sheet as texts that a person would type.
 
 Belongs here: how cells become text: numbers, dates, errors, formulas. Does not belong here: where the table is in a
-workbook and where its rows go (`spreadsheet`), typing of texts (`domain.rows.judging`).
+workbook and where its rows go (`spreadsheet`), typing of texts (`domain.rows.validation`).
 
-Asked for texts, the native reader rounds numbers to nine decimals, which makes zero of a tiny one. So a column of
+PendingRun for texts, the native reader rounds numbers to nine decimals, which makes zero of a tiny one. So a column of
 measured values is read as what its first cells are, numbers or texts; and once more as the other if it may hold both.
 """
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from failure_platform.domain.deciding.log import DecisionLine, state
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
-from failure_platform.resources.registry.model_files import alone
+from failure_platform.resources.registry.model_files import exclusive_lock
 from failure_platform.resources.registry.registry import Registry
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def mirror(registry: Registry, targets: Iterable[str], folder: Path) -> dict[str
         MlflowMissingError: MLflow is not installed.
         KeyError: a version that the registry names is gone.
     """
-    with alone(folder):
+    with exclusive_lock(folder):
         client = _client(folder)
         return {target: _mirror_target(client, registry, target, folder) for target in targets}
 

@@ -70,7 +70,7 @@ class ModelRefusedError(Exception):
 
 
 @contextlib.contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def exclusive_lock(folder: Path) -> Iterator[None]:
     """Make a folder, and wait until no other process or thread that asks here works in it."""
     folder.mkdir(parents=True, exist_ok=True)
     # The lock is held by the open file, so it ends with the process, however that ends.
@@ -132,13 +132,13 @@ def put_in_place(draft: Path, folder: Path) -> None:
 
 
 def sweep(beside: Path) -> None:
-    """Remove what killed writers left in a folder. Call it only while `alone` in it."""
+    """Remove what killed writers left in a folder. Call it only while `exclusive_lock` in it."""
     for pattern in (f"{_DRAFT}*", f"{_DISCARDED}*"):
         for leftover in beside.glob(pattern):
             shutil.rmtree(leftover)
 
 
-def whole(folder: Path, files: Mapping[str, str]) -> dict[str, bytes]:
+def verified_bytes(folder: Path, files: Mapping[str, str]) -> dict[str, bytes]:
     """Return the content of each recorded file, by name.
 
     Raises ModelRefusedError when one is missing or has other bytes than when it was saved.
@@ -176,7 +176,7 @@ def read(folder: Path, files: Mapping[str, str], recorded: Mapping[str, str]) ->
             f"The model in {folder} was made with {', '.join(apart)}, and may say something else here. Install the "
             f"versions in its requirements.txt, or train a new candidate with those installed."
         )
-    contents = whole(folder, files)
+    contents = verified_bytes(folder, files)
     sample = mlflow_layout.read_sample(contents[EXAMPLE], contents[EXPECTED])
     return _unpack(contents[MODEL], f"The model in {folder}"), sample
 

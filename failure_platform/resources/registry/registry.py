@@ -74,7 +74,7 @@ class Registry:
         if not _NAME.fullmatch(target):
             raise ValueError(f"target '{target}' cannot name a folder. Use letters, digits, _ and - only.")
         beside = self._root / target
-        with model_files.alone(beside):
+        with model_files.exclusive_lock(beside):
             model_files.sweep(beside)
             known = self._find(version)
             if known is not None and self._whole(known):
@@ -209,7 +209,7 @@ class Registry:
 
     def _whole(self, row: ModelVersion) -> bool:
         try:
-            model_files.whole(self._folder(row), row.files)
+            model_files.verified_bytes(self._folder(row), row.files)
         except ModelRefusedError:
             return False
         return True

@@ -31,6 +31,6 @@ def write_report(
     for name, png in pictures.items():
         (file.parent / f"{name}.png").write_bytes(png)
     # Whoever opens the report meanwhile sees the old one or the new one.
-    with atomic_files.whole(file) as draft:
+    with atomic_files.atomic_write(file) as draft:
         draft.write_text(html, encoding="utf-8")
     return file

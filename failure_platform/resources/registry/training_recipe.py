@@ -6,7 +6,7 @@ What does not: what either means (domain.training.recipe, domain.training.increm
 
 from datetime import timedelta
 
-from failure_platform.domain.families.catalogue import DEFAULT
+from failure_platform.domain.families.available import DEFAULT
 from failure_platform.domain.training.incremental import Start
 from failure_platform.domain.training.recipe import Recipe
 from failure_platform.domain.training.thresholds import Aim

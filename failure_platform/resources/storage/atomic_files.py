@@ -19,7 +19,7 @@ _CLOCK_SECONDS = 2.0
 
 
 @contextmanager
-def whole(target: Path) -> Iterator[Path]:
+def atomic_write(target: Path) -> Iterator[Path]:
     """Give the path of a draft beside `target`; when the block ends, what it wrote there takes the target's place.
 
     Until then nobody sees it, and afterwards it outlives a power cut. When the block raises, the draft is removed.

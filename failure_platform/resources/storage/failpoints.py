@@ -33,7 +33,7 @@ action: Callable[[Point], None] = _nothing
 """What happens at every point; a test process puts something else here, such as ending itself."""
 
 
-def reached(point: Point) -> None:
+def failpoint(point: Point) -> None:
     """Mark that a point was reached.
 
     Raises:

@@ -21,9 +21,9 @@ from io import BufferedReader
 from pathlib import Path
 
 from failure_platform.domain.arrivals import Receipt, Sighting, State, is_upload, shown_name, upload_key
-from failure_platform.resources.storage.atomic_files import sweep, whole
+from failure_platform.resources.storage.atomic_files import atomic_write, sweep
 from failure_platform.resources.storage.disk_space import require_room, room_for
-from failure_platform.resources.storage.failpoints import reached
+from failure_platform.resources.storage.failpoints import failpoint
 
 _CHUNK = 1 << 20
 _HASH_DIGITS = 8  # of the content's hash, at the end of a partition key
@@ -150,11 +150,11 @@ class Inbox:
         what = f"the original '{receipt.name}'"
         kept = f"The file stays in {self.folder(receipt.kind)}, nothing of it was merged: make room and run again."
         require_room(what, target.parent, receipt.size, kept)
-        with room_for(what, target.parent, receipt.size, kept), whole(target) as draft:
+        with room_for(what, target.parent, receipt.size, kept), atomic_write(target) as draft:
             draft.touch(mode=_OURS)
             self._copy_received(receipt, draft)
-            reached("archive.copied")
-        reached("archive.named")
+            failpoint("archive.copied")
+        failpoint("archive.named")
         return target
 
     def _copy_received(self, receipt: Receipt, draft: Path) -> None:
@@ -193,7 +193,7 @@ class Inbox:
         target = self._receipts(receipt.kind) / f"{receipt.sha256}.json"
         facts = {**asdict(receipt), "received_at": receipt.received_at.isoformat()}
         kept = "The file stays in its upload folder: make room and run again."
-        with room_for(f"the receipt of '{receipt.name}'", target.parent, None, kept), whole(target) as draft:
+        with room_for(f"the receipt of '{receipt.name}'", target.parent, None, kept), atomic_write(target) as draft:
             draft.touch(mode=_OURS)
             draft.write_text(json.dumps(facts, indent=1), encoding="utf-8")
 

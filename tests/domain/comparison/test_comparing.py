@@ -17,14 +17,14 @@ from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Scored, holdout_id
 from failure_platform.domain.comparison.resampling import cautious_auc_interval, interval
 from failure_platform.domain.comparison.table import improved
-from failure_platform.domain.comparison.values import Comparison, Gate
+from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
 from failure_platform.domain.figures.models import calibration_png, precision_recall_png, roc_png
 from failure_platform.domain.metrics import METRICS
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.split import time_split
 from support.modelling_lake import HOUR, T0, SmallLake
 
-QUICK = Gate(repetitions=300)
+QUICK = ComparisonSettings(repetitions=300)
 
 
 def _scores(y: np.ndarray, strength: float, rng: np.random.Generator, shared: np.ndarray | None = None) -> Scored:
@@ -62,7 +62,7 @@ def test_too_few_failures_are_not_judged_however_good_the_ranking_looks() -> Non
     """Four failures that happen to rank first prove little: the reason shows an interval that says so."""
     y = (np.arange(190) < 4).astype(np.int8)
     perfect = Scored(np.where(y == 1, 0.9, np.linspace(0.05, 0.01, 190)), 0.5)
-    compared = _compare(y, perfect, gate=Gate())
+    compared = _compare(y, perfect, gate=ComparisonSettings())
     assert compared.verdict.outcome == "not_judged"
     auc = compared.table[METRICS.index("roc_auc")]
     assert auc.new == 1.0
@@ -89,7 +89,7 @@ def test_a_worn_holdout_asks_for_more() -> None:
     rng = np.random.default_rng(6)
     y = _labels(800, 80, rng)
     candidate, production = _scores(y, 1.6, rng), _scores(y, 1.2, rng)
-    once, often = (_compare(y, candidate, production, uses=uses, gate=Gate()) for uses in (1, 20))
+    once, often = (_compare(y, candidate, production, uses=uses, gate=ComparisonSettings()) for uses in (1, 20))
     assert (once.level, often.level) == (0.95, pytest.approx(1 - 0.05 / 400))
     assert all(a.low > b.low and a.high < b.high for a, b in zip(once.table, often.table, strict=True))  # type: ignore[operator]
     assert "Comparison 1 of 10" in once.verdict.reason
@@ -160,7 +160,7 @@ def test_few_good_vehicles_are_as_little_evidence_as_few_failures() -> None:
 
 def test_a_wrong_better_is_shared_among_all_comparisons_on_a_holdout() -> None:
     """However many candidates follow, their chances to lie above their interval add up to alpha at most."""
-    gate = Gate(alpha=0.05)
+    gate = ComparisonSettings(alpha=0.05)
     chances = [(1 - gate.level(uses)) / 2 for uses in range(1, 10_000)]
     assert chances[0] == pytest.approx(0.025)
     assert sum(chances) < 0.05
@@ -194,7 +194,7 @@ def test_secom_is_never_called_usable_whatever_model_is_compared(
     newest, rng = split.comparison, np.random.default_rng(10)
     right = newest["label"].to_numpy(dtype=float)
     p = 0.01 + 0.98 * np.where(rng.random(len(newest)) < guessed, rng.permutation(right), right)
-    compared = compare(newest, Scored(p, 0.5), None, float(split.training["label"].mean()), 1, Gate())
+    compared = compare(newest, Scored(p, 0.5), None, float(split.training["label"].mean()), 1, ComparisonSettings())
     assert compared.failures == 9
     assert compared.verdict.outcome == "not_judged"
     assert f"9 failures among {len(newest)}" in compared.verdict.reason

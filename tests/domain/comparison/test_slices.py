@@ -10,9 +10,9 @@ import pytest
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Scored
 from failure_platform.domain.comparison.slices import MIN_SLICE_FAILURES, SliceKind, sliced
-from failure_platform.domain.comparison.values import Comparison, Gate
+from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
 
-QUICK = Gate(repetitions=400)
+QUICK = ComparisonSettings(repetitions=400)
 
 
 def _vehicles(rng: np.random.Generator, failures: int, vehicles: int) -> pd.DataFrame:
@@ -38,7 +38,7 @@ def _pair(y: np.ndarray, rng: np.random.Generator, strength: float = 1.2) -> tup
     return Scored(1 / (1 + np.exp(3 - old)), 0.2), Scored(1 / (1 + np.exp(3 - new)), 0.2)
 
 
-def _compare(vehicles: pd.DataFrame, old: Scored | None, new: Scored, gate: Gate = QUICK) -> Comparison:
+def _compare(vehicles: pd.DataFrame, old: Scored | None, new: Scored, gate: ComparisonSettings = QUICK) -> Comparison:
     return compare(vehicles, new, old, float(vehicles["label"].mean()), 1, gate)
 
 
@@ -116,7 +116,10 @@ def test_a_failure_group_is_compared_by_the_share_of_it_that_is_inspected() -> N
     old = Scored(0.5 * rng.random(len(y)), 0.2)
     found = (vehicles["failure_group"] == "2").to_numpy()
     compared = _compare(
-        vehicles, old, Scored(np.where(found, 0.9, old.p), 0.2), Gate(repetitions=400, inspections_per_day=5)
+        vehicles,
+        old,
+        Scored(np.where(found, 0.9, old.p), 0.2),
+        ComparisonSettings(repetitions=400, inspections_per_day=5),
     )
     group = next(one for one in compared.slices if (one.kind, one.value) == ("failure_group", "2"))
     assert group.vehicles == group.failures == int(found.sum())

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skops.io
 
-from failure_platform.domain.families.catalogue import DEFAULT, families
+from failure_platform.domain.families.available import DEFAULT, families
 from failure_platform.domain.families.family import Family, RecipeRefusedError, Setting
 from failure_platform.domain.families.preprocessing import front_steps, places_used
 from failure_platform.domain.features.wide import feature_columns

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from failure_platform.cli.app import app
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Scored
-from failure_platform.domain.comparison.values import Gate
+from failure_platform.domain.comparison.values import ComparisonSettings
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
@@ -68,7 +68,9 @@ def comparison(of: str, production: str | None = None) -> ComparisonRecord:
         }
     )
     old = Scored(1 / (1 + np.exp(3 - risk - rng.normal(size=n))), 0.1) if production else None
-    found = compare(vehicles, Scored(1 / (1 + np.exp(3 - risk)), 0.1), old, 0.05, 1, Gate(repetitions=200))
+    found = compare(
+        vehicles, Scored(1 / (1 + np.exp(3 - risk)), 0.1), old, 0.05, 1, ComparisonSettings(repetitions=200)
+    )
     return ComparisonRecord(
         "road_test", of, production, found.holdout_id, NOW, found.vehicles, found.failures, found.verdict.outcome,
         found.verdict.reason, 0.05, 1, json.loads(json.dumps(found.as_dict())),

@@ -171,7 +171,7 @@ def test_blanks_with_a_slash_are_no_dates(upload):
 
 
 def test_the_decision_goes_with_the_rows(upload):
-    """Judging in another process types as reading decided; a note of an older release says ISO or day first."""
+    """Validation in another process types as reading decided; a note of an older release says ISO or day first."""
     received = upload.read(written(OPEN, MONTH))
     again = Received.load(received.folder)
     assert again == received

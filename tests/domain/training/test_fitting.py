@@ -10,7 +10,7 @@ import pytest
 import skops.io
 from sklearn.metrics import roc_auc_score
 
-from failure_platform.domain.families.catalogue import DEFAULT
+from failure_platform.domain.families.available import DEFAULT
 from failure_platform.domain.families.family import RecipeRefusedError
 from failure_platform.domain.features.names import absent_value
 from failure_platform.domain.features.wide import feature_columns

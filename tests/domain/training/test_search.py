@@ -7,7 +7,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from failure_platform.domain.families.catalogue import DEFAULT, families
+from failure_platform.domain.families.available import DEFAULT, families
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.fitting import Recipe, TrainedModel, score, train
 from failure_platform.domain.training.search import Progress

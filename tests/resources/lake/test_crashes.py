@@ -11,7 +11,7 @@ import time
 import pytest
 
 from failure_platform.resources.lake.file_copies import share
-from failure_platform.resources.storage.failpoints import POINTS, reached
+from failure_platform.resources.storage.failpoints import POINTS, failpoint
 from support.lake_worker import (
     UPLOADS,
     acknowledged,
@@ -103,7 +103,7 @@ def test_what_was_committed_is_shown_to_the_next_reader(tmp_path, states, point,
 def test_a_point_that_no_test_knows_is_an_error():
     """A misspelt name would never be tested."""
     with pytest.raises(ValueError, match=r"'merge\.done' is no failure point; there are: archive\.copied"):
-        reached("merge.done")
+        failpoint("merge.done")
 
 
 def contradicting(number):

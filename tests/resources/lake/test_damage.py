@@ -237,6 +237,6 @@ def test_the_scan_names_the_damaged_table(settings, right):
 def test_nothing_is_restored_under_a_running_platform(settings):
     """It would take the file away from under a run."""
     settings.lake_file.write_bytes(b"")
-    with instance.alone(settings), pytest.raises(instance.HomeBusyError, match="Another platform works on"):
+    with instance.exclusive_home(settings), pytest.raises(instance.HomeBusyError, match="Another platform works on"):
         restore_lake(settings)
     assert settings.lake_file.read_bytes() == b""

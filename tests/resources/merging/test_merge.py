@@ -205,8 +205,8 @@ def test_rows_outside_the_lake_of_their_upload_are_told(plant):
 def test_counts_that_do_not_add_up_stop_the_merge(plant):
     """Should a row ever get lost on the way, nothing of the upload is merged."""
     facts, received = plant.facts(), plant.received(csv(measured(1)))
-    judged = judge_rows(CONTRACTS["resultados"], received, facts.received_at)
-    lost = dataclasses.replace(judged, received=dataclasses.replace(received, rows_in=2))
+    validated = judge_rows(CONTRACTS["resultados"], received, facts.received_at)
+    lost = dataclasses.replace(validated, received=dataclasses.replace(received, rows_in=2))
     with (
         pytest.raises(LedgerError, match="does not add up and nothing was changed: 2 rows came in"),
         plant.lake.write() as con,

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from failure_platform.resources.storage.atomic_files import sweep, whole
+from failure_platform.resources.storage.atomic_files import atomic_write, sweep
 from support.lake_worker import processes
 
 KILLS = 12
@@ -18,7 +18,7 @@ def write_for_ever(target):
     number = 0
     while True:
         number += 1
-        with whole(target) as draft:
+        with atomic_write(target) as draft:
             draft.write_text(json.dumps({"number": number, "filling": "x" * 300_000}))
 
 
@@ -56,14 +56,14 @@ def test_only_the_drafts_of_dead_processes_are_swept(tmp_path):
     os.utime(old, (0, 0))
     (tmp_path / f".dead.{dead.pid}-0123abcd.part").touch()
     (tmp_path / "a.part").touch()
-    with whole(tmp_path / "mine") as draft:
+    with atomic_write(tmp_path / "mine") as draft:
         draft.touch()
         sweep(tmp_path)
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([draft.name, "a.part"])
 
 
 def test_what_was_not_finished_is_not_kept(tmp_path):
-    with pytest.raises(ZeroDivisionError), whole(tmp_path / "note") as draft:
+    with pytest.raises(ZeroDivisionError), atomic_write(tmp_path / "note") as draft:
         draft.touch()
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []

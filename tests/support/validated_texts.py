@@ -1,4 +1,4 @@
-"""Rows of text judged on an engine in memory, for the tests of judging."""
+"""Rows of text validated on an engine in memory, for the tests of validation."""
 
 import functools
 
@@ -6,7 +6,7 @@ import duckdb
 import ibis
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.rows.judging import steps
+from failure_platform.domain.rows.validation import steps
 
 GOOD = {
     "resultados": ("2023-2056234", "012001", "1", "10", "Nm", "0", "2.5", "2023-05-08 10:00:00"),
@@ -20,10 +20,10 @@ def query(kind):
     parts = [
         f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})" for step in steps(CONTRACTS[kind], "rows")
     ]
-    return f'WITH {", ".join(parts)} SELECT * EXCLUDE ("row") FROM judged ORDER BY "row"'
+    return f'WITH {", ".join(parts)} SELECT * EXCLUDE ("row") FROM validated ORDER BY "row"'
 
 
-def judge(kind, rows, latest=None):
+def validate(kind, rows, latest=None):
     """Judge rows of text, given as tuples in the contract's order; return (values, reasons) of each."""
     contract = CONTRACTS[kind]
     with duckdb.connect() as con:
@@ -32,8 +32,8 @@ def judge(kind, rows, latest=None):
         if rows:
             marks = ", ".join("?" * (len(contract.names) + 2))
             con.executemany(f"INSERT INTO rows VALUES ({marks})", [(n, latest, *row) for n, row in enumerate(rows)])
-        judged = con.execute(query(kind)).fetchall()
-    return [(dict(zip(contract.names, row[:-1], strict=True)), row[-1]) for row in judged]
+        validated = con.execute(query(kind)).fetchall()
+    return [(dict(zip(contract.names, row[:-1], strict=True)), row[-1]) for row in validated]
 
 
 def changed(kind, **cells):
@@ -43,5 +43,5 @@ def changed(kind, **cells):
 
 def one(kind, column, text, latest=None):
     """Return value and reasons of a cell in an otherwise good row."""
-    ((values, reasons),) = judge(kind, [changed(kind, **{column: text})], latest)
+    ((values, reasons),) = validate(kind, [changed(kind, **{column: text})], latest)
     return values[column], reasons

@@ -1,4 +1,4 @@
-"""Judging: texts become the right values, and the compiled contract says what pandera says."""
+"""Validation: texts become the right values, and the compiled contract says what pandera says."""
 
 import math
 import re
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from failure_platform.domain.contracts import CONTRACTS, check_words
 from failure_platform.domain.rows.cell_texts import is_blank
-from support.judged_texts import GOOD, changed, judge, one
+from support.validated_texts import GOOD, changed, one, validate
 
 
 @pytest.mark.parametrize("kind", list(CONTRACTS))
 def test_a_good_row_has_no_reason(kind):
     """Reasons are only given where something is wrong."""
-    ((_, reasons),) = judge(kind, [GOOD[kind]])
+    ((_, reasons),) = validate(kind, [GOOD[kind]])
     assert reasons == []
 
 
@@ -108,7 +108,7 @@ def test_what_is_wrong_is_said(kind, column, text, reason):
 
 def test_all_reasons_of_a_row_are_given():
     """A person corrects a row once, so they must see everything that is wrong with it."""
-    ((_, reasons),) = judge("resultados", [changed("resultados", KNR="x", STATUS="7", DATA="ontem")])
+    ((_, reasons),) = validate("resultados", [changed("resultados", KNR="x", STATUS="7", DATA="ontem")])
     assert [reason.split(":")[0] for reason in reasons] == ["KNR", "STATUS", "DATA"]
 
 
@@ -140,13 +140,13 @@ def test_what_is_beyond_all_numbers_is_none(text):
 @settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from(["", " ", "  ", "\u00a0", "\t"]), st.sampled_from(["", " ", " \u00a0"]))
 def test_padding_changes_nothing(data, before, after):
-    """A cell between blanks is judged as the cell alone: the short way and the long way agree."""
+    """A cell between blanks is validated as the cell alone: the short way and the long way agree."""
     moments = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)).map(lambda at: str(at)[:19])
     texts = {"DATA": moments, "VALUE": numberish, "ID": st.integers(-9, 2**33).map(str), "NAME": st.just("012001")}
     rows = data.draw(st.lists(st.fixed_dictionaries(texts), min_size=1, max_size=20))
-    bare = judge("resultados", [changed("resultados", **{k: v.strip(" ") for k, v in row.items()}) for row in rows])
+    bare = validate("resultados", [changed("resultados", **{k: v.strip(" ") for k, v in row.items()}) for row in rows])
     padded = [changed("resultados", **{k: before + v.strip(" ") + after for k, v in row.items()}) for row in rows]
-    assert judge("resultados", padded) == bare
+    assert validate("resultados", padded) == bare
 
 
 def test_case_and_whole_group_numbers_are_folded():
@@ -163,7 +163,7 @@ def test_a_long_bad_value_is_cut():
 
 
 def expected_number(text):
-    """The written form of numbers, as one regular expression each: the slow way that judging must agree with."""
+    """The written form of numbers, as one regular expression each: the slow way that validation must agree with."""
     text = text.strip(" ")
     plain = re.fullmatch(r"[+-]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][+-]?[0-9]+)?", text)
     if plain:
@@ -189,7 +189,7 @@ numberish = st.one_of(
 def test_numbers_are_those_that_are_written_like_numbers(texts):
     """The fast way through a cast takes exactly the written forms of numbers, and gives their values."""
     for text, (values, reasons) in zip(
-        texts, judge("resultados", [changed("resultados", VALUE=t) for t in texts]), strict=True
+        texts, validate("resultados", [changed("resultados", VALUE=t) for t in texts]), strict=True
     ):
         expected = expected_number(text)
         assert values["VALUE"] == expected or reasons, text
@@ -234,7 +234,7 @@ def pandera_failures(contract, frame):
     return found
 
 
-def compiled_failures(contract, judged):
+def compiled_failures(contract, validated):
     """Return (row, column, what is wrong) as the compiled contract finds it."""
     words = {
         f"{name}: {wrong}": (name, right)
@@ -250,7 +250,7 @@ def compiled_failures(contract, judged):
     }
     return {
         (row, *next(meant for start, meant in words.items() if reason.startswith(start)))
-        for row, (_, reasons) in enumerate(judged)
+        for row, (_, reasons) in enumerate(validated)
         for reason in reasons
     }
 
@@ -262,9 +262,9 @@ def test_the_compiled_contract_finds_what_pandera_finds(kind, data):
     """On the typed rows, both name the same rows, columns and checks: there is one contract, not two."""
     contract = CONTRACTS[kind]
     rows = data.draw(st.lists(st.tuples(*(cell(column) for column in contract.columns)), min_size=1, max_size=20))
-    judged = judge(kind, [tuple(as_text(value) for value in row) for row in rows])
+    validated = validate(kind, [tuple(as_text(value) for value in row) for row in rows])
     dtypes = {"text": "str", "integer": "Int32", "number": "float64", "timestamp": "datetime64[ns]"}
     frame = pd.DataFrame(
-        {c.name: pd.array([values[c.name] for values, _ in judged], dtype=dtypes[c.type]) for c in contract.columns}
+        {c.name: pd.array([values[c.name] for values, _ in validated], dtype=dtypes[c.type]) for c in contract.columns}
     )
-    assert compiled_failures(contract, judged) == pandera_failures(contract, frame)
+    assert compiled_failures(contract, validated) == pandera_failures(contract, frame)

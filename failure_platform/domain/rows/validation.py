@@ -1,7 +1,7 @@
 """Turns rows of text into typed rows, each with the list of what is wrong with it. Compiled from the contract.
 
 Belongs here: the contract's columns and checks as Ibis expressions. Does not belong here: what a blank, a number and a
-date look like (`cell_texts`, `date_texts`), running them (`resources.judged_rows`), what the checks are (`contracts`).
+date look like (`cell_texts`, `date_texts`), running them, what the checks are (`contracts`).
 
 The work is steps, each an expression on the named result of the one before, because an engine that gets them as one
 expression would evaluate the shared parts again and again:
@@ -11,7 +11,7 @@ expression would evaluate the shared parts again and again:
     plain  -> `sifted`: `odd <column>`: the stripped text of cells that a plain cast does not read, or misreads
     sifted -> `typed`:  `<column>` typed, NULL where that cannot be; `text <column>` as it was
     typed  -> `looked`: `<n>`: whether the n-th thing that can be wrong is wrong
-    looked -> `judged`: typed columns and `reasons`, an array of text, empty for a good row
+    looked -> `validated`: typed columns and `reasons`, an array of text, empty for a good row
 
 Each row of a plant's history passes here, and nearly every cell is written as its value prints. So a cell is cast, and
 only the odd one is stripped and looked at with regular expressions.
@@ -50,14 +50,14 @@ _WHOLE_WITH_POINT = r"^(-?[0-9]+)\.0+$"
 
 @dataclass(frozen=True)
 class Step:
-    """One step of judging: an expression whose result the next step knows as `name`."""
+    """One step of validation: an expression whose result the next step knows as `name`."""
 
     name: str
     expression: ibis.Table
 
 
 def steps(contract: Contract, source: str, reading: DateReading = AS_WRITTEN) -> tuple[Step, ...]:
-    """Return the steps that judge the rows of the table `source`.
+    """Return the steps that validate the rows of the table `source`.
 
     Args:
         contract: what the rows must be.
@@ -66,7 +66,7 @@ def steps(contract: Contract, source: str, reading: DateReading = AS_WRITTEN) ->
         reading: how the upload's dates are read.
 
     Returns:
-        the steps in order; the last, `judged`, has `row`, the typed columns in the contract's order, and `reasons`.
+        the steps in order; the last, `validated`, has `row`, the typed columns in the contract's order, and `reasons`.
     """
     made: list[Step] = []
     table = ibis.table({**_CARRIED, **dict.fromkeys(contract.names, "string")}, name=source)
@@ -124,7 +124,7 @@ def _looked(contract: Contract, reading: DateReading, typed: ibis.Table) -> ibis
     return typed.mutate(**{str(place): wrong for place, (wrong, _) in enumerate(faults)})
 
 
-def _judged(contract: Contract, reading: DateReading, looked: ibis.Table) -> ibis.Table:
+def _validated(contract: Contract, reading: DateReading, looked: ibis.Table) -> ibis.Table:
     said = [(looked[str(place)], words) for place, (_, words) in enumerate(_faults(contract, reading, looked))]
     anything = functools.reduce(operator.or_, [wrong for wrong, _ in said])
     listed = ibis.array([ibis.cases(one) for one in said]).filter(lambda one: one.notnull())
@@ -138,7 +138,7 @@ _USUAL: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
     {"integer": is_usual_whole_number, "number": is_usual_number, "timestamp": is_usual_moment}
 )
 _STEPS: Mapping[str, Callable[[Contract, DateReading, ibis.Table], ibis.Table]] = MappingProxyType(
-    {"texts": _texts, "plain": _plain, "sifted": _sifted, "typed": _typed, "looked": _looked, "judged": _judged}
+    {"texts": _texts, "plain": _plain, "sifted": _sifted, "typed": _typed, "looked": _looked, "validated": _validated}
 )
 
 
@@ -202,7 +202,7 @@ def _compiled(check: Any, value: Any) -> Any:
     if compiler is None or not check.ignore_na or check.groupby is not None:
         raise ContractError(
             f"The check '{check.name}' cannot be compiled. Use one of {', '.join(_CHECKS)} as it stands, "
-            f"or add it to _CHECKS in domain/rows/judging.py."
+            f"or add it to _CHECKS in domain/rows/validation.py."
         )
     return compiler(value, check.statistics)
 
