@@ -8,6 +8,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 READY_SEQUENCE := $(VENV)/.ready-sequence
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+UV_VERSION := 0.13.9
+
+# A proxy that inspects TLS, as plants have, signs with a certificate that only the system's store holds. uv and pip bring
+# stores of their own and would refuse it. UV_NATIVE_TLS is the older name of the same setting.
+export UV_SYSTEM_CERTS ?= true
+export UV_NATIVE_TLS ?= true
+SYSTEM_CERTS := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/ca-bundle.pem /etc/ssl/cert.pem))
+ifneq ($(SYSTEM_CERTS),)
+export PIP_CERT ?= $(SYSTEM_CERTS)
+endif
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -19,7 +29,7 @@ setup-sequence: $(READY_SEQUENCE) ## add what the sequence model needs (PyTorch:
 # uv installs; when the machine has none, it comes into a folder of its own.
 .tools/bin/uv:
 	$(PYTHON) -m venv .tools
-	.tools/bin/pip install --quiet uv
+	.tools/bin/pip install --quiet uv==$(UV_VERSION)
 
 $(READY): pyproject.toml requirements.lock | $(filter .tools/bin/uv,$(UV))
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)

@@ -68,6 +68,8 @@ def page(live: Live) -> Iterator[Page]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     SHOTS.mkdir(exist_ok=True)
+    # A busy machine draws a page late; what is expected of the page stays the same.
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         opened = browser.new_page(viewport={"width": 1600, "height": 1000})

@@ -138,4 +138,5 @@ def test_on_a_small_disk_every_write_tells_and_with_more_room_all_is_there(tmp_p
         capture_output=True,
         text=True,
     )
-    assert (done.stdout, done.returncode) == ("all told\n", 0), done.stderr
+    # On a busy machine DuckDB draws a progress bar before it.
+    assert (done.stdout.splitlines()[-1:], done.returncode) == (["all told"], 0), done.stderr
