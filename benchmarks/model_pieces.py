@@ -95,10 +95,10 @@ def train_and_compare(home: str) -> None:
         seconds=seconds,
         steps=steps,
         family=version.family,
-        outcome=compared.outcome,
-        vehicles=compared.vehicles,
-        failures=compared.failures,
-        roc_auc=compared.body["candidate"]["roc_auc"],
+        outcome=compared.comparison.verdict.outcome,
+        vehicles=compared.comparison.vehicles,
+        failures=compared.comparison.failures,
+        roc_auc=compared.comparison.candidate["roc_auc"],
     )
 
 

@@ -13,7 +13,8 @@ import numpy as np
 import verdict_pairs as simulated
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Labels, Scored
-from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
+from failure_platform.domain.comparison.settings import ComparisonSettings
+from failure_platform.domain.comparison.values import Comparison
 
 Pair = tuple[Scored | None, Scored]  # production (None: nothing is in production), candidate
 _STRENGTH = 1.2

@@ -100,7 +100,7 @@ def candidate_model_asset(
         from failure_platform.domain.families.family import RecipeRefusedError
         from failure_platform.domain.training.fitting import train
         from failure_platform.domain.training.trainable import NotTrainableError
-        from failure_platform.resources.registry.training_recipe import recipe_of, start_of
+        from failure_platform.resources.registry.training_start import start_of
 
         settings = platform.settings
         target = settings.target(context.partition_key)
@@ -109,7 +109,7 @@ def candidate_model_asset(
             raise dg.Failure("No vehicle is described yet: materialise vehicles first.", allow_retries=False)
         try:
             start = start_of(settings, platform.registry, target.name)
-            recipe = recipe_of(settings, start)
+            recipe = settings.recipe(None if start is None else start.version)
             split = time_split(
                 frame, target.horizon, recipe.holdout_share, since=None if start is None else start.trained_until
             )

@@ -138,20 +138,11 @@ def _compare(
 ) -> tuple["Comparison", ComparisonRecord]:
     from failure_platform.domain.comparison.comparing import compare
     from failure_platform.domain.comparison.holdout import Scored, holdout_id
-    from failure_platform.domain.comparison.values import ComparisonSettings
     from failure_platform.domain.training.fitting import score
 
     settings, registry = platform.settings, platform.registry
     in_production = sides.production.version if sides.production else None
     holdout = holdout_id(sides.newest["KNR"])
-    gate = ComparisonSettings(
-        alpha=round(1 - settings.interval_level, 6),
-        min_failures=settings.min_failures_to_judge,
-        repetitions=settings.bootstrap_samples,
-        seed=settings.seed,
-        inspections_per_day=settings.inspections_per_day,
-        most_uses=settings.comparisons_per_holdout,
-    )
     scored = {
         name: Scored(score(pipelines[name], version.features, sides.newest), version.threshold)
         for name, version in sides.versions.items()
@@ -162,21 +153,14 @@ def _compare(
         scored.get("production"),
         sides.candidate.base_rate,
         registry.uses(target.name, sides.candidate.version, in_production, holdout),
-        gate,
+        settings.comparison,
     )
     record = ComparisonRecord(
         target=target.name,
         candidate=sides.candidate.version,
         production=in_production,
-        holdout=holdout,
         compared_at=datetime.now(UTC),
-        vehicles=compared.vehicles,
-        failures=compared.failures,
-        outcome=compared.verdict.outcome,
-        reason=compared.verdict.reason,
-        alpha=gate.alpha,
-        uses=compared.uses,
-        body=compared.as_dict(),
+        comparison=compared,
     )
     return compared, registry.record_comparison(record)
 

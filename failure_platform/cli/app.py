@@ -258,7 +258,9 @@ def _check_settings() -> None:
     except ValidationError as error:
         for wrong in error.errors():
             name = "__".join(str(part) for part in wrong["loc"]).upper()
-            err.print(f"[red]Wrong setting[/] {ENV_PREFIX}{name}: {wrong['msg'].removeprefix('Value error, ')}")
+            unknown = wrong["type"] in ("extra_forbidden", "unexpected_keyword_argument")
+            problem = "there is no such setting" if unknown else wrong["msg"].removeprefix("Value error, ")
+            err.print(f"[red]Wrong setting[/] {ENV_PREFIX}{name}: {problem}")
         sys.exit(2)
     except tomllib.TOMLDecodeError as error:
         err.print(f"[red]Wrong setting[/]: {SETTINGS_FILE} in the home folder is not TOML: {error}")

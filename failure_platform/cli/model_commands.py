@@ -1,9 +1,8 @@
-"""What a home knows of a target, of its versions, and of one vehicle: plain values for JSON and tables.
+"""What a home holds on a target, on its versions and on one vehicle, as plain values for JSON and tables."""
 
-What belongs here: reading the registry and the predictions. What does not: drawing (report) and changing anything.
-"""
-
+from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from failure_platform.domain.deciding.log import models_history
@@ -17,7 +16,7 @@ NOT_TRAINED = "No candidate could be trained: too few vehicles with a known outc
 
 
 class NotKnownError(Exception):
-    """Nothing is known of what was asked about; the message says what to do."""
+    """There is nothing to show; the message says what to do."""
 
 
 def summary(platform: Platform, target: str) -> dict[str, Any]:
@@ -38,23 +37,28 @@ def summary(platform: Platform, target: str) -> dict[str, Any]:
             "table": [],
         }
     newest = comparisons[0]
+    compared = newest.comparison
     return {
-        "candidate": _side(platform, newest.candidate, newest.body["candidate"]),
-        "production": _side(platform, newest.production, newest.body["production"]) if newest.production else None,
-        "vehicles": newest.vehicles,
-        "failures": newest.failures,
-        "verdict": {"outcome": newest.outcome, "reason": newest.reason},
-        "period": {"from": newest.body["period_from"], "to": newest.body["period_to"]},
-        "table": newest.body["table"],
+        "candidate": _model(platform, newest.candidate, compared.candidate),
+        "production": _model(platform, newest.production, compared.production) if newest.production else None,
+        "vehicles": compared.vehicles,
+        "failures": compared.failures,
+        "verdict": asdict(compared.verdict),
+        "period": {"from": _isoformat(compared.period_from), "to": _isoformat(compared.period_to)},
+        "table": [asdict(row) for row in compared.table],
     }
 
 
-def _side(platform: Platform, version: str, metrics: dict[str, float | None]) -> dict[str, Any]:
+def _model(platform: Platform, version: str, metrics: Mapping[str, float | None] | None) -> dict[str, Any]:
     return {"version": version, "family": platform.registry.version(version).family, "metrics": metrics}
 
 
+def _isoformat(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
 def history(settings: Settings, target: str) -> dict[str, Any]:
-    """Return every version of a target, newest first, every decision, oldest first, and how worn the holdout is."""
+    """Return every version of a target, newest first, every decision, oldest first, and the uses of the holdout."""
     platform = Platform(settings)
     must_be_known(settings, target)
     log = platform.registry.history(target)
@@ -72,7 +76,7 @@ def history(settings: Settings, target: str) -> dict[str, Any]:
         "target": target,
         "versions": versions,
         "decisions": [asdict(line) for line in log],
-        "comparisons_on_these_vehicles": comparisons[0].uses if comparisons else 0,
+        "comparisons_on_these_vehicles": comparisons[0].comparison.uses if comparisons else 0,
         "comparisons_per_holdout": settings.comparisons_per_holdout,
     }
 
@@ -81,20 +85,20 @@ def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
     """Return what is predicted of one vehicle.
 
     Raises:
-        NotKnownError: no predictions yet, or the vehicle is not among them.
+        NotKnownError: no such target, no predictions yet, or the vehicle is not among them.
     """
     must_be_known(settings, target)
     platform = Platform(settings)
     table = predictions_table(target)
-    found = read_table(platform.lake, table, "KNR = ?", (knr.strip(),))
-    if found is None:
+    rows = read_table(platform.lake, table, "KNR = ?", (knr.strip(),))
+    if rows is None:
         raise NotKnownError("Nothing was predicted yet. Promote a model version first: failure-platform decide --help")
-    if found.empty:
+    if rows.empty:
         raise NotKnownError(
             f"Vehicle {knr} has no prediction: it has not passed the prediction point by any status upload, or its "
             "number is written otherwise (YYYY-WWDSSSS)."
         )
-    row = found.iloc[0]
+    row = rows.iloc[0]
     return {
         **{name: row[name] for name in ("KNR", "version")},
         "predicted_at": str(row["predicted_at"]),
@@ -113,7 +117,7 @@ def must_be_known(settings: Settings, target: str) -> None:
 
 
 def card(settings: Settings, target: str, version: str) -> dict[str, Any]:
-    """Return the card of a version, given by its first digits or whole.
+    """Return the model card of a version, given by its complete name or its first digits.
 
     Raises:
         NotKnownError: no such target or version.
@@ -137,8 +141,7 @@ def newest_report(settings: Settings, target: str) -> dict[str, Any]:
     Raises:
         NotKnownError: no such target, nothing compared yet, or the report is gone.
     """
-    if target not in settings.targets:
-        raise NotKnownError(f"There is no target '{target}'; the settings have: {', '.join(sorted(settings.targets))}.")
+    must_be_known(settings, target)
     comparisons = Platform(settings).registry.comparisons(target)
     if not comparisons:
         raise NotKnownError("Nothing was compared yet. Drop files into the upload folders: failure-platform process")
@@ -147,6 +150,7 @@ def newest_report(settings: Settings, target: str) -> dict[str, Any]:
     if not file.is_file():
         raise NotKnownError(
             f"The report of comparison {newest.id} is not at {file}. Materialise model_comparison again: it is then "
-            "written anew, with the same figures."
+            "written again, with the same figures."
         )
-    return {"report": str(file), "comparison": newest.id, "verdict": newest.outcome, "reason": newest.reason}
+    verdict = newest.comparison.verdict
+    return {"report": str(file), "comparison": newest.id, "verdict": verdict.outcome, "reason": verdict.reason}

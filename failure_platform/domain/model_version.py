@@ -9,9 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from failure_platform.domain.comparison.values import Comparison
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHORTEST_PREFIX = 6
 
@@ -113,7 +116,7 @@ class ModelToSave:
     failures: int
     metrics: Mapping[str, float | None]
     facts: Mapping[str, Any]
-    sample: pd.DataFrame
+    sample: "pd.DataFrame"
     model_card: str
 
     def row(self, created_at: datetime, files: Mapping[str, str]) -> "ModelVersion":
@@ -169,26 +172,15 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ComparisonRecord:
-    """One comparison of a candidate with what was in production (None: nothing), on one holdout.
-
-    `uses` counts the comparisons made on this holdout, this one included; `alpha` is the level before it was divided
-    among them. `body` is the whole comparison as JSON types.
-    """
+    """One comparison of a candidate with what was in production (None: nothing), as the registry keeps it."""
 
     target: str
     candidate: str
     production: str | None
-    holdout: str
     compared_at: datetime
-    vehicles: int
-    failures: int
-    outcome: str
-    reason: str
-    alpha: float
-    uses: int
-    body: Mapping[str, Any]
+    comparison: Comparison
 
     @property
     def id(self) -> str:
         """12 hex digits; the same pair on the same holdout is the same comparison, whenever it is made."""
-        return _digits(self.target, self.candidate, self.production, self.holdout)
+        return _digits(self.target, self.candidate, self.production, self.comparison.holdout_id)

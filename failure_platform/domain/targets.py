@@ -1,26 +1,28 @@
-"""What is predicted: a target names a checkpoint, the falhas that count as failures, and how long to wait for them.
+"""What is predicted: a target names a checkpoint, the falhas that count as failures, and how long to wait for them."""
 
-What belongs here: the value `Target`, the line it stands in, and the default one.
-What does not: how labels follow from it (labels), which targets an installation has (settings).
-"""
-
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import Annotated
+
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
 
 CHECKPOINTS = ("R750", "L540", "G700", "M600", "M620", "M700", "M710", "M720", "M800")
 """Status codes in the order of the line: ZP5, ZP5A, ZP61, ZP6/62, CAB, ZP7, road test, AGUA, ZP8."""
 
 
-@dataclass(frozen=True)
+# Failure groups are numbers to people and text in the lake.
+@dataclass(frozen=True, config=ConfigDict(extra="forbid", coerce_numbers_to_str=True))
 class Target:
-    """One question to a model: will this vehicle fail, asked at its prediction point?
+    """One question to a model: will this vehicle fail, predicted at its prediction point?
+
+    All fields but the name are settings, in the section `[targets.<name>]`.
 
     Attributes:
         name: key of the target, used in table names and partitions.
-        prediction_point: status code; a vehicle is asked about when it first passes this checkpoint.
-        halle: HALLE values of the falhas that count as failures, as the lake spells them (upper case); none: any.
+        prediction_point: status code; a vehicle is predicted when it first passes this checkpoint.
+        halle: HALLE values of the falhas that count as failures, as the lake spells them (upper case); empty: any.
         failure_groups: S_GROUP_ID values that count, or None for all.
-        horizon: how long after the prediction point a failure still counts. Three days bring a vehicle that
+        horizon_days: how long after the prediction point a failure still counts. Three days bring a vehicle that
             passes ZP7 on Friday evening to its road test on Monday.
         description: one sentence for pages and model cards; by default, the fields in words.
     """
@@ -29,15 +31,15 @@ class Target:
     prediction_point: str = "M700"
     halle: tuple[str, ...] = ("ROD",)
     failure_groups: tuple[str, ...] | None = None
-    horizon: timedelta = timedelta(days=3)
+    horizon_days: Annotated[float, Field(gt=0)] = 3.0
     description: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse a target that could have no label, and say in words what is asked where nobody did.
+        """Refuse a target that could have no label, and describe it in words where no description is given.
 
         Raises:
-            ValueError: the name is no identifier, a HALLE or group is spelled as the lake never does, the list of
-                groups is empty, or the horizon is not positive.
+            ValueError: the name is no identifier, a HALLE or group is spelled as the lake never does, or the list of
+                groups is empty. pydantic raises it as a ValidationError, as for any field that is out of its limits.
         """
         if not self.name.isidentifier():
             raise ValueError(f"target '{self.name}': the name goes into table names; use letters, digits and _")
@@ -48,10 +50,13 @@ class Target:
                 raise ValueError(
                     f"target '{self.name}': write '{code}' in upper case, without spaces, as the lake does"
                 )
-        if self.horizon <= timedelta(0):
-            raise ValueError(f"target '{self.name}': the horizon must be longer than zero, not {self.horizon}")
         if not self.description:
             object.__setattr__(self, "description", self._in_words())
+
+    @property
+    def horizon(self) -> timedelta:
+        """How long after the prediction point a failure still counts."""
+        return timedelta(days=self.horizon_days)
 
     @property
     def line_before(self) -> tuple[str, ...]:
@@ -71,7 +76,7 @@ class Target:
         halle = f" at HALLE {' or '.join(self.halle)}" if self.halle else ""
         groups = f" of failure group {' or '.join(self.failure_groups)}" if self.failure_groups else ""
         return (
-            f"Has a defect{groups} recorded{halle} within {self.horizon / timedelta(days=1):g} days after passing "
+            f"Has a defect{groups} recorded{halle} within {self.horizon_days:g} days after passing "
             f"{self.prediction_point}."
         )
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from failure_platform.definitions import build
 from failure_platform.domain.features.wide import FACT_COLUMNS
+from failure_platform.domain.training.recipe import TrainingSettings
 from failure_platform.resources.lake.target_tables import replace_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.registry.training_recipe import recipe_of
-from failure_platform.settings import Settings, TrainingSettings
+from failure_platform.settings import Settings
 from support.model_samples import compared, promote_unverified
 from support.training_plant import plant
 
@@ -120,7 +120,7 @@ def test_settings_that_change_the_model_change_its_recipe_and_others_do_not(sett
     """The recipe is part of a version's name: the capacity counts only where the threshold is chosen by it."""
 
     def recipe(changed: Settings) -> dict[str, Any]:
-        return recipe_of(changed, None).as_dict()
+        return changed.recipe().as_dict()
 
     plain = recipe(_quick(settings))
     for training in ({"aim": {"kind": "cost"}}, {"search": "random"}, {"balance": "smote"}, {"calibration": "none"}):

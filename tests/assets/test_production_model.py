@@ -13,7 +13,7 @@ from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 from support.model_samples import NOW, compared, trained
 
-GOOD = {"candidate": {"roc_auc": 0.81, "recall": 0.4, "calibration_error": 0.01}, "worst_slice": None}
+GOOD = {"roc_auc": 0.81, "recall": 0.4, "calibration_error": 0.01}
 
 
 class Plant:
@@ -23,7 +23,7 @@ class Plant:
         self.platform = Platform(Settings(home=home, policy=policy))
         self.instance = instance
         self.version = self.platform.registry.save(trained(), NOW).version
-        self.platform.registry.record_comparison(compared(self.version, None, body=GOOD, **comparison))
+        self.platform.registry.record_comparison(compared(self.version, None, candidate=GOOD, **comparison))
 
     def materialise(self, **form: str) -> dg.ExecuteInProcessResult:
         asset = production_model_asset(dg.StaticPartitionsDefinition(["road_test"]), None)

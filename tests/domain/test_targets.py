@@ -1,7 +1,7 @@
 """Promises about targets: some lines of settings are a new question, and its labels are right."""
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from failure_platform.domain.targets import CHECKPOINTS, ROAD_TEST, Target
@@ -51,7 +51,7 @@ def test_another_question_is_a_few_lines(tmp_path: Path) -> None:
         '[targets.water]\nprediction_point = "M710"\nhalle = ["AGUA"]\nfailure_groups = ["5"]\nhorizon_days = 1.5\n',
     )
     target = settings.target("water")
-    assert target == Target("water", "M710", ("AGUA",), ("5",), timedelta(days=1.5))
+    assert target == Target("water", "M710", ("AGUA",), ("5",), 1.5)
     assert target.description == (
         "Has a defect of failure group 5 recorded at HALLE AGUA within 1.5 days after passing M710."
     )

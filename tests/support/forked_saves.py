@@ -18,6 +18,7 @@ from pathlib import Path
 
 from failure_platform.domain.deciding.decisions import DecisionRefusedError
 from failure_platform.domain.deciding.log import Choice
+from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.domain.model_version import ModelToSave
 from support.model_samples import NOW, registry_in, trained, wanted
 
@@ -46,7 +47,7 @@ def decide(home: Path, expected: str, wish: str, start: float) -> None:
     choice, version = wish.split(":")
     time.sleep(max(start - time.monotonic(), 0))
     try:
-        registry_in(home).decide(wanted(Choice(choice), version, expected), NOW)
+        registry_in(home).decide(wanted(Choice(choice), version, expected), NOW, Policy.manual, Gates())
     except DecisionRefusedError as refused:
         sys.stdout.write(f"{refused}\n")
         sys.stdout.flush()

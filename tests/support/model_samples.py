@@ -16,11 +16,13 @@ from sklearn.preprocessing import StandardScaler
 
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
+from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, Origin
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.registry import tables
 from failure_platform.resources.registry.model_files import MODEL, installed
 from failure_platform.resources.registry.registry import Registry
+from support.comparison_samples import finished
 
 NOW = datetime(2026, 3, 4, 5, 6, 7)
 FEATURES = ("rows", "NOK:brake", "minutes:M100>M700", "last:idle speed")
@@ -70,20 +72,13 @@ def trained(seed: int = 0, target: str = "road_test", pipeline: Any = None) -> M
     )
 
 
-def compared(candidate: str, production: str | None, uses: int = 1, **changed: Any) -> ComparisonRecord:
-    values = {
-        "target": "road_test",
-        "holdout": "newest quarter",
-        "compared_at": NOW,
-        "vehicles": 500,
-        "failures": 60,
-        "outcome": "better",
-        "reason": "Average precision rose by 0.05 to 0.11.",
-        "alpha": 0.05,
-        "body": {"candidate": {"roc_auc": 0.81, "f1": None}, "table": [{"metric": "roc_auc", "new": 0.81}]},
-        **changed,
-    }
-    return ComparisonRecord(candidate=candidate, production=production, uses=uses, **values)
+def compared(
+    candidate: str, production: str | None, compared_at: datetime = NOW, target: str = "road_test", **changed: Any
+) -> ComparisonRecord:
+    figures = {"vehicles": 500, "failures": 60, "candidate": {"roc_auc": 0.81, "f1": None}, **changed}
+    return ComparisonRecord(
+        target, candidate, production, compared_at, finished(holdout_id="newest quarter", **figures)
+    )
 
 
 def wanted(decision: Choice, version: str, expected: str | None = None) -> DecisionRequest:
@@ -93,7 +88,9 @@ def wanted(decision: Choice, version: str, expected: str | None = None) -> Decis
 def promote_unverified(registry: Registry, version: str, expected: str | None) -> None:
     """Do as Registry.decide does, without the seconds of a fresh process."""
     log, comparisons = registry.history("road_test"), registry.comparisons("road_test")
-    line = decide(wanted(Choice.promote, version, expected), log, {version: "road_test"}, comparisons, NOW)
+    line = decide(
+        wanted(Choice.promote, version, expected), log, {version: "road_test"}, comparisons, NOW, Policy.manual, Gates()
+    )
     with registry._lake.write() as con:
         tables.add_decision(con, line)
 

@@ -5,30 +5,13 @@ What belongs here: confusion matrices and the vehicles whose decision flips. Wha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from failure_platform.domain.comparison.holdout import Holdout, Labels, Scored
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """The failed vehicles by which model has them inspected.
-
-    Attributes:
-        only_old, only_new, both, neither: counts of failed vehicles.
-        p: chance of a split of `only_old` and `only_new` at least as uneven if both models found failures equally well;
-            1 when no failure is found by one model alone.
-    """
-
-    only_old: int
-    only_new: int
-    both: int
-    neither: int
-    p: float
+from failure_platform.domain.comparison.values import Confusion, Flip, Flips, McNemar
 
 
 def mcnemar(holdout: Holdout, old: Scored, new: Scored) -> McNemar:
@@ -48,44 +31,6 @@ def mcnemar(holdout: Holdout, old: Scored, new: Scored) -> McNemar:
 
 # Enough to look vehicles up by hand; the counts tell how many there are.
 MOST_LISTED = 20
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """Vehicles by alarm and outcome: alarmed and failed, alarmed and good, not alarmed and good, missed failures."""
-
-    tp: int
-    fp: int
-    tn: int
-    fn: int
-
-
-@dataclass(frozen=True)
-class Flip:
-    """One vehicle whose decision flips, with both probabilities of failure and what became of it."""
-
-    KNR: str
-    old: float
-    new: float
-    failed: bool
-
-
-@dataclass(frozen=True)
-class Flips:
-    """Vehicles whose decision flips when the candidate replaces the production model, each at its own threshold.
-
-    Attributes:
-        newly_alarmed, no_longer_alarmed: how many vehicles.
-        newly_alarmed_failed, no_longer_alarmed_failed: how many of them failed: found now, and lost.
-        newly_alarmed_listed, no_longer_alarmed_listed: those whose probability moved most, at most MOST_LISTED.
-    """
-
-    newly_alarmed: int
-    newly_alarmed_failed: int
-    newly_alarmed_listed: tuple[Flip, ...]
-    no_longer_alarmed: int
-    no_longer_alarmed_failed: int
-    no_longer_alarmed_listed: tuple[Flip, ...]
 
 
 def confusion(y: Labels, model: Scored) -> Confusion:

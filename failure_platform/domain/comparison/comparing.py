@@ -15,10 +15,11 @@ from failure_platform.domain.comparison.alarms import confusion, flips, mcnemar
 from failure_platform.domain.comparison.curves import curves_of
 from failure_platform.domain.comparison.holdout import Floats, Holdout, Scored, holdout_id
 from failure_platform.domain.comparison.resampling import resample
+from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.slices import Members, compared_slices, figures_of_slices, sliced, worst
-from failure_platform.domain.comparison.table import Resampled, Row, by_metric, of_few, rows
-from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
-from failure_platform.domain.comparison.verdict import Evidence, Reference, judge
+from failure_platform.domain.comparison.table import Resampled, by_metric, of_few, rows
+from failure_platform.domain.comparison.values import Comparison, Reference, Row
+from failure_platform.domain.comparison.verdict import Evidence, judge
 from failure_platform.domain.comparison.weighted import figures_of
 from failure_platform.domain.metrics import METRICS, measure
 from failure_platform.domain.model_version import ModelVersion

@@ -4,35 +4,14 @@ What belongs here: ROC, precision-recall, calibration and threshold points of on
 the comparison. What does not: drawing them (figures).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
+from failure_platform.domain.comparison.values import Curves, Points
 from failure_platform.domain.metrics import calibration_bins
 
-Points = tuple[tuple[float, float], ...]
 MOST_POINTS = 200
-
-
-@dataclass(frozen=True)
-class Curves:
-    """Points of one model on the comparison vehicles; empty where one class is missing.
-
-    Attributes:
-        roc: (share of the good vehicles alarmed, share of the failures alarmed), rising.
-        precision_recall: (recall, precision), recall rising.
-        calibration: (mean probability said, share that failed) of the tenths of `metrics.calibration_bins`.
-        calibration_vehicles: vehicles in each of these tenths.
-        threshold_curve: (alarms per 1,000 vehicles, share of the failures missed), alarms rising.
-    """
-
-    roc: Points
-    precision_recall: Points
-    calibration: Points
-    calibration_vehicles: tuple[int, ...]
-    threshold_curve: Points
 
 
 def curves_of(y: NDArray[np.int8], p: NDArray[np.float64]) -> Curves:

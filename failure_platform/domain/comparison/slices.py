@@ -10,7 +10,7 @@ shown but not judged. Without a model in production none is judged: there is not
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -18,43 +18,12 @@ from numpy.typing import NDArray
 
 from failure_platform.domain.comparison.holdout import Floats, Holdout, Scored
 from failure_platform.domain.comparison.resampling import interval
+from failure_platform.domain.comparison.values import Slice, SliceKind, SliceMetric
 from failure_platform.domain.comparison.weighted import Figures, average_precisions, recalls_at_capacity
 from failure_platform.domain.metrics import average_precision
 
-SliceKind = Literal["MODELO", "MOTOR", "COR", "month", "failure_group"]
-SliceMetric = Literal["average_precision", "recall_at_capacity"]
 MIN_SLICE_FAILURES = 30
 UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True)
-class Slice:
-    """The comparison on some of the vehicles.
-
-    Attributes:
-        kind: what the vehicles have in common.
-        value: which MODELO and so on; "unknown" where it is not known; months as 2025-03.
-        vehicles, failures: how many there are; in a failure group every vehicle failed.
-        metric: average precision; recall at capacity in a failure group, where there is no good vehicle to rank.
-        old, new: the figure of the reference and of the candidate; None without a failure.
-        difference: new minus old.
-        low, high: interval of the difference, corrected over all judged slices; None where not judged.
-        judged: whether it holds at least MIN_SLICE_FAILURES failures, and a model is in production.
-        worse: whether the whole interval lies below zero.
-    """
-
-    kind: SliceKind
-    value: str
-    vehicles: int
-    failures: int
-    metric: SliceMetric
-    old: float | None
-    new: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    judged: bool
-    worse: bool
 
 
 @dataclass(frozen=True)

@@ -9,35 +9,11 @@ from dataclasses import dataclass, replace
 
 from failure_platform.domain.comparison.holdout import Floats
 from failure_platform.domain.comparison.resampling import cautious_auc_interval, interval
+from failure_platform.domain.comparison.values import Row
 from failure_platform.domain.metrics import LESS_IS_BETTER, METRICS, Metrics
 
 # All figures are at least 0, and all others at most 1.
 _WITHOUT_LIMIT = "log_loss"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure of a comparison; None where it is not defined.
-
-    Attributes:
-        metric: its name.
-        old: the reference's figure: the production model's, or the base rate's when there is none in production.
-        new: the candidate's figure.
-        difference: new minus old.
-        low, high: interval of the difference.
-        new_low, new_high: interval of the candidate's own figure.
-        base_rate: the figure of always saying the base rate.
-    """
-
-    metric: str
-    old: float | None
-    new: float | None
-    difference: float | None
-    low: float | None
-    high: float | None
-    new_low: float | None
-    new_high: float | None
-    base_rate: float | None
 
 
 @dataclass(frozen=True)

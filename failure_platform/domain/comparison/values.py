@@ -1,52 +1,158 @@
-"""The result of a comparison: what was asked of the evidence, and everything that was found.
+"""The result of a comparison and its parts, as values, and their stored form.
 
-What belongs here: the two values, and their stored form. What does not: how any of it is computed (comparing).
+Nothing here imports a library for models: the registry reads comparisons in every command.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
-from failure_platform.domain.comparison.alarms import Confusion, Flips, McNemar
-from failure_platform.domain.comparison.curves import Curves
-from failure_platform.domain.comparison.slices import Slice
-from failure_platform.domain.comparison.table import Row
-from failure_platform.domain.comparison.verdict import Reference, Verdict
+Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
+Reference = Literal["production", "base_rate"]
+SliceKind = Literal["MODELO", "MOTOR", "COR", "month", "failure_group"]
+SliceMetric = Literal["average_precision", "recall_at_capacity"]
+Points = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
-class ComparisonSettings:
-    """What is asked of the evidence.
+class Row:
+    """One figure of a comparison; None where it is not defined.
 
     Attributes:
-        alpha: chance that any of the candidates compared on the same vehicles is wrongly called better.
-        min_failures: fewer failures among the comparison vehicles are not judged.
-        repetitions: resamples behind each interval.
-        seed: of the resampling.
-        inspections_per_day: vehicles that can be inspected in a day.
-        most_uses: candidates that may be compared on the same vehicles before newer vehicles are asked for.
+        metric: its name.
+        old: the reference's figure: the production model's, or the base rate's when there is none in production.
+        new: the candidate's figure.
+        difference: new minus old.
+        low, high: interval of the difference.
+        new_low, new_high: interval of the candidate's own figure.
+        base_rate: the figure of always saying the base rate.
     """
 
-    alpha: float = 0.05
-    min_failures: int = 30
-    repetitions: int = 2000
-    seed: int = 0
-    inspections_per_day: int = 20
-    most_uses: int = 10
+    metric: str
+    old: float | None
+    new: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    new_low: float | None
+    new_high: float | None
+    base_rate: float | None
 
-    def level(self, uses: int) -> float:
-        """Return the level of the intervals of the comparison that is the `uses`-th on its vehicles, from 1.
 
-        The first has 1 - alpha, so that an equal model lies above its interval with a chance of alpha / 2. Every
-        further one is stricter, so that these chances, alpha / (2 uses^2), add up to less than alpha (0.82 alpha)
-        however many follow. Sharing by 1 / uses does not keep to it: at alpha 0.05, one of ten equal candidates was
-        called better in 5.4 % of 1,600 simulated cases, with this level in 2.7 %.
-        """
-        return 1 - self.alpha / uses**2
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome and its reason: one to three sentences with the numbers."""
+
+    outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Points of one model on the comparison vehicles; empty where one class is missing.
+
+    Attributes:
+        roc: (share of the good vehicles alarmed, share of the failures alarmed), rising.
+        precision_recall: (recall, precision), recall rising.
+        calibration: (mean probability said, share that failed) of the tenths of `metrics.calibration_bins`.
+        calibration_vehicles: vehicles in each of these tenths.
+        threshold_curve: (alarms per 1,000 vehicles, share of the failures missed), alarms rising.
+    """
+
+    roc: Points
+    precision_recall: Points
+    calibration: Points
+    calibration_vehicles: tuple[int, ...]
+    threshold_curve: Points
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Vehicles by alarm and outcome: alarmed and failed, alarmed and good, not alarmed and good, missed failures."""
+
+    tp: int
+    fp: int
+    tn: int
+    fn: int
+
+
+@dataclass(frozen=True)
+class Flip:
+    """One vehicle whose decision flips, with both probabilities of failure and what became of it."""
+
+    KNR: str
+    old: float
+    new: float
+    failed: bool
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Vehicles whose decision flips when the candidate replaces the production model, each at its own threshold.
+
+    Attributes:
+        newly_alarmed, no_longer_alarmed: how many vehicles.
+        newly_alarmed_failed, no_longer_alarmed_failed: how many of them failed: found now, and lost.
+        newly_alarmed_listed, no_longer_alarmed_listed: those whose probability moved most, at most MOST_LISTED.
+    """
+
+    newly_alarmed: int
+    newly_alarmed_failed: int
+    newly_alarmed_listed: tuple[Flip, ...]
+    no_longer_alarmed: int
+    no_longer_alarmed_failed: int
+    no_longer_alarmed_listed: tuple[Flip, ...]
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """The failed vehicles by which model has them inspected.
+
+    Attributes:
+        only_old, only_new, both, neither: counts of failed vehicles.
+        p: chance of a split of `only_old` and `only_new` at least as uneven if both models found failures equally well;
+            1 when no failure is found by one model alone.
+    """
+
+    only_old: int
+    only_new: int
+    both: int
+    neither: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The comparison on some of the vehicles.
+
+    Attributes:
+        kind: what the vehicles have in common.
+        value: which MODELO and so on; "unknown" where it is not known; months as 2025-03.
+        vehicles, failures: how many there are; in a failure group every vehicle failed.
+        metric: average precision; recall at capacity in a failure group, where there is no good vehicle to rank.
+        old, new: the figure of the reference and of the candidate; None without a failure.
+        difference: new minus old.
+        low, high: interval of the difference, corrected over all judged slices; None where not judged.
+        judged: whether it holds at least MIN_SLICE_FAILURES failures, and a model is in production.
+        worse: whether the whole interval lies below zero.
+    """
+
+    kind: SliceKind
+    value: str
+    vehicles: int
+    failures: int
+    metric: SliceMetric
+    old: float | None
+    new: float | None
+    difference: float | None
+    low: float | None
+    high: float | None
+    judged: bool
+    worse: bool
 
 
 @dataclass(frozen=True)

@@ -10,20 +10,8 @@ vehicles: twenty equal candidates compared naively on one set of vehicles give a
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-from failure_platform.domain.comparison.table import Row
-
-Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
-Reference = Literal["production", "base_rate"]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """The outcome and its reason: one to three sentences with the numbers."""
-
-    outcome: Outcome
-    reason: str
+from failure_platform.domain.comparison.values import Reference, Row, Verdict
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from failure_platform.domain.model_version import (
 )
 
 POLICY_WHO = "policy automatic"
-_DEFAULT_GATES = Gates()
 
 
 class DecisionRefusedError(Exception):
@@ -49,8 +48,8 @@ def decide(
     versions: Mapping[str, str],
     comparisons: Sequence[ComparisonRecord],
     decided_at: datetime,
-    policy: Policy = Policy.manual,
-    gates: Gates = _DEFAULT_GATES,
+    policy: Policy,
+    gates: Gates,
 ) -> DecisionLine:
     """Return the line that a request adds to the log.
 
@@ -101,7 +100,7 @@ def decide(
 
 
 def apply_policy(
-    policy: Policy, comparison: ComparisonRecord, log: Sequence[DecisionLine], gates: Gates = _DEFAULT_GATES
+    policy: Policy, record: ComparisonRecord, log: Sequence[DecisionLine], gates: Gates
 ) -> DecisionRequest | NoDecision:
     """Return what the policy asks for after a comparison, or why it asks for nothing.
 
@@ -111,25 +110,25 @@ def apply_policy(
     """
     if policy is Policy.manual:
         return NoDecision("The policy is manual, so a person decides.")
-    if any(line.evidence is not None and line.evidence["comparison"] == comparison.id for line in log):
+    if any(line.evidence is not None and line.evidence["comparison"] == record.id for line in log):
         return NoDecision("Nothing to decide: this comparison was decided on already.")
-    if comparison.candidate == production(log):
+    if record.candidate == production(log):
         return NoDecision("Nothing to decide: the candidate is in production already.")
-    if retirement(comparison.candidate, log):
+    if retirement(record.candidate, log):
         return NoDecision("Nothing to decide: the candidate is retired.")
-    found = ruling(comparison, gates)
+    found = ruling(record, gates)
     if found.advice is Advice.ask:
         return NoDecision(
             f"A person decides. {found.reason} Read the comparison, then open the launchpad (Materialize > Open "
-            f"launchpad) and promote or keep {comparison.candidate}."
+            f"launchpad) and promote or keep {record.candidate}."
         )
     return DecisionRequest(
-        target=comparison.target,
+        target=record.target,
         decision=Choice.promote if found.advice is Advice.promote else Choice.keep,
-        version=comparison.candidate,
-        expected_version=comparison.production,
+        version=record.candidate,
+        expected_version=record.production,
         who=POLICY_WHO,
-        why=f"{comparison.outcome}: {found.reason}",
+        why=f"{record.comparison.verdict.outcome}: {found.reason}",
     )
 
 
@@ -164,17 +163,17 @@ def _evidence(version: str, current: str | None, comparisons: Sequence[Compariso
     return fitting[-1] if fitting else None
 
 
-def _as_evidence(comparison: ComparisonRecord | None, gates: Gates) -> Mapping[str, Any] | None:
-    if comparison is None:
+def _as_evidence(record: ComparisonRecord | None, gates: Gates) -> Mapping[str, Any] | None:
+    if record is None:
         return None
-    found = ruling(comparison, gates)
+    found = ruling(record, gates)
     return {
-        "comparison": comparison.id,
-        "candidate": comparison.candidate,
-        "production": comparison.production,
-        "holdout": comparison.holdout,
-        "outcome": comparison.outcome,
-        "reason": comparison.reason,
+        "comparison": record.id,
+        "candidate": record.candidate,
+        "production": record.production,
+        "holdout": record.comparison.holdout_id,
+        "outcome": record.comparison.verdict.outcome,
+        "reason": record.comparison.verdict.reason,
         "advice": found.advice.value,
         "gates": found.as_list(),
     }

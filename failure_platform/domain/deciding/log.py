@@ -145,6 +145,6 @@ def _line(version: ModelVersion, compared: ComparisonRecord | None, log: Sequenc
         failures=version.failures,
         aim=version.facts.get("aim", {}).get("kind"),
         trials=version.facts.get("search", {}).get("trials"),
-        verdict=compared.outcome if compared else None,
-        metrics=compared.body.get("candidate") or {} if compared else {},
+        verdict=compared.comparison.verdict.outcome if compared else None,
+        metrics=compared.comparison.candidate if compared else {},
     )

@@ -1,17 +1,19 @@
-"""The policy: what a comparison must show before a version may be promoted without a person.
+"""The policy: what a comparison must show before a version may be promoted without a person."""
 
-What belongs here: the gates, each with its number and its limit, and what follows from them. What does not: the verdict
-(comparison), and what a person may decide against it (decisions).
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass as validated
+
+from failure_platform.domain.comparison.settings import ComparisonSettings
+from failure_platform.domain.comparison.values import Comparison, Slice
 from failure_platform.domain.model_version import ComparisonRecord
 
 BETTER = "better"
+_STRICT = ConfigDict(extra="forbid")
 
 
 class Policy(StrEnum):
@@ -22,30 +24,38 @@ class Policy(StrEnum):
 
 
 class Advice(StrEnum):
-    """What the gates say. `ask`: there is too little evidence for any rule, so a person decides."""
+    """What the gates advise. `ask`: there is too little evidence for any rule, so a person decides."""
 
     promote = "promote"
     keep = "keep"
     ask = "a person decides"
 
 
-@dataclass(frozen=True)
-class Gates:
-    """The limits.
+@validated(frozen=True, config=_STRICT)
+class GateSettings:
+    """What the automatic policy requires beyond the verdict, `[gates]`. A person may decide otherwise, saying why."""
+
+    min_failures: Annotated[int, Field(ge=2, description="Fewer failures in the comparison: a person decides.")] = 100
+    min_recall: Annotated[
+        float, Field(ge=0, le=1, description="Least share of the failures that the candidate alarms.")
+    ] = 0.0
+    max_calibration_error: Annotated[
+        float, Field(gt=0, le=1, description="Most calibration error of the candidate.")
+    ] = 0.05
+    worst_slice: Annotated[
+        bool, Field(description="A slice that is credibly worse than in production holds it back.")
+    ] = True
+
+
+@validated(frozen=True, config=_STRICT)
+class Gates(GateSettings):
+    """The limits: the settings of `[gates]`, and those of the comparison.
 
     Attributes:
-        min_failures: fewer failures among the compared vehicles: a person decides.
         most_uses: comparisons on the same vehicles; more than these: a person decides.
-        min_recall: least share of the failures that the candidate alarms.
-        max_calibration_error: most that its probabilities may be off, on average.
-        worst_slice: whether a slice that is credibly worse holds it back.
     """
 
-    min_failures: int = 100
-    most_uses: int = 10
-    min_recall: float = 0.0
-    max_calibration_error: float = 0.05
-    worst_slice: bool = True
+    most_uses: int = ComparisonSettings.most_uses
 
 
 @dataclass(frozen=True)
@@ -61,7 +71,7 @@ class GateResult:
 
 @dataclass(frozen=True)
 class Ruling:
-    """What the gates say of a comparison, and each of them."""
+    """What the gates advise after a comparison, and each of them."""
 
     advice: Advice
     gates: tuple[GateResult, ...]
@@ -77,14 +87,14 @@ class Ruling:
         return [asdict(one) for one in self.gates]
 
 
-def ruling(comparison: ComparisonRecord, gates: Gates) -> Ruling:
-    """Return what the gates say of a comparison.
+def ruling(record: ComparisonRecord, gates: Gates) -> Ruling:
+    """Return what the gates advise after a comparison.
 
-    A comparison with too few failures, or on vehicles that too many candidates were compared on, is no ground for a
-    rule: a person decides. Otherwise all gates passed means promote, and any other result keep.
+    With too few failures, or on vehicles that too many candidates were compared on, no rule applies and a person
+    decides. Otherwise all gates passed means promote, and any other result keep.
     """
-    enough = tuple(_enough(comparison, gates))
-    good = tuple(_good(comparison, gates))
+    enough = tuple(_enough(record.comparison, gates))
+    good = tuple(_good(record.comparison, gates))
     if not all(gate.passed for gate in enough):
         advice = Advice.ask
     else:
@@ -92,8 +102,8 @@ def ruling(comparison: ComparisonRecord, gates: Gates) -> Ruling:
     return Ruling(advice, (*enough, *good))
 
 
-def _enough(comparison: ComparisonRecord, gates: Gates) -> Iterator[GateResult]:
-    failures, uses = comparison.failures, comparison.uses
+def _enough(compared: Comparison, gates: Gates) -> Iterator[GateResult]:
+    failures, uses = compared.failures, compared.uses
     yield GateResult(
         "failures",
         failures,
@@ -107,20 +117,19 @@ def _enough(comparison: ComparisonRecord, gates: Gates) -> Iterator[GateResult]:
         gates.most_uses,
         uses <= gates.most_uses,
         f"This is comparison {uses} on these vehicles, of {gates.most_uses} before newer ones are needed; each "
-        f"is judged more strictly, so that a wrong 'better' among all has a chance of at most {comparison.alpha:g}.",
+        f"is judged more strictly, so that a wrong 'better' among all has a chance of at most {compared.alpha:g}.",
     )
 
 
-def _good(comparison: ComparisonRecord, gates: Gates) -> Iterator[GateResult]:
+def _good(compared: Comparison, gates: Gates) -> Iterator[GateResult]:
     yield GateResult(
         "verdict",
         None,
         None,
-        comparison.outcome == BETTER,
-        f"The verdict is {comparison.outcome}: {comparison.reason}",
+        compared.verdict.outcome == BETTER,
+        f"The verdict is {compared.verdict.outcome}: {compared.verdict.reason}",
     )
-    figures: Mapping[str, float | None] = comparison.body.get("candidate") or {}
-    recall, error = figures.get("recall"), figures.get("calibration_error")
+    recall, error = compared.candidate.get("recall"), compared.candidate.get("calibration_error")
     yield GateResult(
         "recall",
         recall,
@@ -136,10 +145,10 @@ def _good(comparison: ComparisonRecord, gates: Gates) -> Iterator[GateResult]:
         f"Its probabilities are off by {_text(error)} on average; the policy allows {gates.max_calibration_error:.3f}.",
     )
     if gates.worst_slice:
-        yield _slice(comparison.body.get("worst_slice"))
+        yield _slice(compared.worst_slice)
 
 
-def _slice(worst: Mapping[str, Any] | None) -> GateResult:
+def _slice(worst: Slice | None) -> GateResult:
     if worst is None:
         return GateResult(
             "worst slice",
@@ -148,15 +157,14 @@ def _slice(worst: Mapping[str, Any] | None) -> GateResult:
             True,
             "No slice is judged: each holds too few failures, or nothing is in production.",
         )
-    low, high = worst["low"], worst["high"]
-    span = "no interval" if low is None or high is None else f"{low:+.3f} to {high:+.3f}"
+    span = "no interval" if worst.low is None or worst.high is None else f"{worst.low:+.3f} to {worst.high:+.3f}"
     return GateResult(
         "worst slice",
-        worst["difference"],
+        worst.difference,
         0.0,
-        not worst["worse"],
-        f"The worst slice is {worst['kind']} {worst['value']}: {worst['difference']:+.3f} ({span}) in "
-        f"{worst['metric']}, {'credibly worse' if worst['worse'] else 'not credibly worse'}.",
+        not worst.worse,
+        f"The worst slice is {worst.kind} {worst.value}: {worst.difference:+.3f} ({span}) in {worst.metric}, "
+        f"{'credibly worse' if worst.worse else 'not credibly worse'}.",
     )
 
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from failure_platform.domain.comparison.data_difference import DataDifference
 from failure_platform.domain.comparison.importance import Importance
-from failure_platform.domain.comparison.slices import Slice
 from failure_platform.domain.comparison.table import improved
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.values import Comparison, Slice
 from failure_platform.domain.figures.drawing import BLUE, GREEN, GREY, LOOKS, ORANGE, counted, named, png, sheet
 from failure_platform.domain.metrics import LESS_IS_BETTER, METRIC_WORDS
 

@@ -9,8 +9,10 @@ Sections after Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.deciding.log import DecisionLine, state
 from failure_platform.domain.features.names import FAMILIES
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
@@ -20,63 +22,62 @@ from failure_platform.domain.targets import Target
 _FEWEST_FAILURES = 10
 
 
-def figures(compared: ComparisonRecord | None) -> str:
+def figures(record: ComparisonRecord | None) -> str:
     """Return the sections on figures and slices."""
-    if compared is None:
+    if record is None:
         return (
             "## Figures\n\nNot compared yet. `failure-platform card` and the page of model_comparison show this card "
             "with figures once it is."
         )
-    body = compared.body
-    other = f"production {compared.production}" if compared.production else "the base rate"
+    compared = record.comparison
+    other = f"production {record.production}" if record.production else "the base rate"
     rows = [
         (
-            row["metric"],
-            number(row["new"]),
-            _span(row.get("new_low"), row.get("new_high")),
-            number(row.get("old")),
-            number(row.get("difference"), "+"),
-            _span(row.get("low"), row.get("high"), "+"),
+            row.metric,
+            number(row.new),
+            _span(row.new_low, row.new_high),
+            number(row.old),
+            number(row.difference, "+"),
+            _span(row.low, row.high, "+"),
         )
-        for row in body["table"]
+        for row in compared.table
     ]
     table = markdown_table(("figure", "value", "interval", "old", "difference", "interval of it"), rows)
-    level = f"{100 * body['level']:.4g} % intervals, since this is comparison {compared.uses} on these vehicles"
+    level = f"{100 * compared.level:.4g} % intervals, since this is comparison {compared.uses} on these vehicles"
     return (
         f"## Figures\n\nOn {compared.vehicles} vehicles newer than the training "
-        f"({_day(body['period_from'])} to {_day(body['period_to'])}), {compared.failures} of them failed; compared "
+        f"({_day(compared.period_from)} to {_day(compared.period_to)}), {compared.failures} of them failed; compared "
         f"with {other} (old); {level}.\n\n{table}\n\n"
-        f"Verdict: {compared.outcome}. {compared.reason}\n\n{_slices(body.get('slices', ()))}"
+        f"Verdict: {compared.verdict.outcome}. {compared.verdict.reason}\n\n{_slices(compared)}"
     )
 
 
-def _slices(slices: Sequence[Mapping[str, Any]]) -> str:
-    shown = [one for one in slices if one["judged"] or one["failures"] >= _FEWEST_FAILURES]
+def _slices(compared: Comparison) -> str:
+    shown = [one for one in compared.slices if one.judged or one.failures >= _FEWEST_FAILURES]
     if not shown:
         return (
             f"## Slices\n\nNo model, engine, colour, month or failure group holds {_FEWEST_FAILURES} failures or more."
         )
     rows = [
         (
-            one["kind"],
-            one["value"],
-            one["vehicles"],
-            one["failures"],
-            one["metric"],
-            number(one["old"]),
-            number(one["new"]),
-            _span(one["low"], one["high"], "+"),
-            "worse" if one["worse"] else "not worse" if one["judged"] else "not judged",
+            one.kind,
+            one.value,
+            one.vehicles,
+            one.failures,
+            one.metric,
+            number(one.old),
+            number(one.new),
+            _span(one.low, one.high, "+"),
+            "worse" if one.worse else "not worse" if one.judged else "not judged",
         )
         for one in shown
     ]
     head = ("slice", "value", "vehicles", "failures", "figure", "old", "new", "interval of the difference", "judgement")
-    judged = sum(one["judged"] for one in slices)
-    told = (
-        f"{len(shown)} of {len(slices)} hold {_FEWEST_FAILURES} failures or more. {judged} are judged against "
-        "production; their intervals are corrected for as many."
+    counts = (
+        f"{len(shown)} of {len(compared.slices)} hold {_FEWEST_FAILURES} failures or more. {compared.slices_judged} "
+        "are judged against production; their intervals are corrected for as many."
     )
-    return f"## Slices\n\n{told}\n\n{markdown_table(head, rows)}"
+    return f"## Slices\n\n{counts}\n\n{markdown_table(head, rows)}"
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
@@ -96,8 +97,8 @@ def _span(low: float | None, high: float | None, sign: str = "") -> str:
     return "" if low is None or high is None else f"{number(low, sign)} to {number(high, sign)}"
 
 
-def _day(moment: str | None) -> str:
-    return "none" if moment is None else moment[:10]
+def _day(moment: datetime | None) -> str:
+    return "none" if moment is None else f"{moment:%Y-%m-%d}"
 
 
 # Said in other sections, or of no use to a reader.
@@ -224,11 +225,12 @@ def _limits(target: Target, version: ModelVersion, compared: ComparisonRecord | 
         "A probability is not a cause: a feature it uses may only stand beside what makes vehicles fail.",
     ]
     if compared is not None:
-        thin = [one for one in compared.body.get("slices", ()) if not one["judged"]]
+        comparison = compared.comparison
+        thin = len(comparison.slices) - comparison.slices_judged
         if thin:
-            lines.append(f"{len(thin)} of its slices were not judged: whether it is worse there is not known.")
-        if compared.outcome != "better":
-            lines.append(f"Its verdict is {compared.outcome}: it was not shown to be better.")
+            lines.append(f"{thin} of its slices were not judged: whether it is worse there is not known.")
+        if comparison.verdict.outcome != "better":
+            lines.append(f"Its verdict is {comparison.verdict.outcome}: it was not shown to be better.")
     return "## Limits\n\n" + "\n".join(f"* {line}" for line in lines)
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from failure_platform.domain.comparison.table import Row, improved
-from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.comparison.verdict import Outcome
+from failure_platform.domain.comparison.table import improved
+from failure_platform.domain.comparison.values import Comparison, Outcome, Row
 from failure_platform.domain.metrics import METRIC_WORDS
 
 # No-break spaces: "0.1 to 0.3" stays on one line.

@@ -8,17 +8,17 @@ only calibration on untouched vehicles brings them back (measured: without, the 
 """
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.class_weight import compute_sample_weight
 
 from failure_platform.domain.families.family import FamilyUnavailableError, RecipeRefusedError
+from failure_platform.domain.training.recipe import Balance
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
-Balance = Literal["none", "class_weight", "oversample", "smote"]
 # SMOTE's own default of neighbours between which failures are made up.
 _NEIGHBOURS = 5
 

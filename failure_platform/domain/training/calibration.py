@@ -19,11 +19,11 @@ from sklearn.linear_model import LogisticRegression
 
 from failure_platform.domain.families.family import RecipeRefusedError
 from failure_platform.domain.metrics import SMALLEST_PROBABILITY, log_losses
+from failure_platform.domain.training.recipe import CalibrationChoice
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 Method = Literal["none", "sigmoid", "isotonic"]
-CalibrationChoice = Literal["auto", "none", "sigmoid", "isotonic"]
 # Two parameters need a few failures to stand on; steps need many, or they learn the noise (scikit-learn's guide asks
 # for about a thousand samples).
 _FEWEST_FAILURES: dict[Method, int] = {"none": 0, "sigmoid": 10, "isotonic": 50}

@@ -99,7 +99,7 @@ def facts_of(
         calibration={"asked": recipe.calibration, "method": calibration.method, "log_losses": calibration.log_losses},
         balance=found.best.balance,
         probabilities=said,
-        aim=recipe.aim.as_dict(),
+        aim=recipe.aim.as_dict(recipe.inspections_per_day),
         mode="full" if recipe.started_from is None else "incremental",
         started_from=recipe.started_from,
         durations=durations,

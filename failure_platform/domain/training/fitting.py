@@ -25,7 +25,7 @@ from failure_platform.domain.training.facts import TrainingFacts, facts_of
 from failure_platform.domain.training.incremental import Start, on_top, with_production
 from failure_platform.domain.training.inner_validation import Ground, Validation, fit_whole, varying
 from failure_platform.domain.training.recipe import Recipe
-from failure_platform.domain.training.search import Found, Progress, search
+from failure_platform.domain.training.search import Budget, Found, Progress, search
 from failure_platform.domain.training.thresholds import NO_ALARM, threshold_for
 from failure_platform.domain.training.trainable import NotTrainableError, Side, model_columns, trainable
 
@@ -91,7 +91,7 @@ def train(
     weight = None if recipe.half_life is None else recency_weights(side.asked, recipe.half_life)
     ground = Ground(x, side.y, side.folds, weight, recipe.seed)
     with threadpool_limits(_THREADS):
-        found = search(Validation(ground), side.families, recipe.balance, recipe.budget, say, clock)
+        found = search(Validation(ground), side.families, recipe.balance, Budget.of(recipe), say, clock)
         calibration, threshold = _decide(found, ground, side, recipe)
         fitting = clock()
         features, model = _fit(found, calibration, ground, start)
@@ -130,7 +130,9 @@ def _decide(found: Found, ground: Ground, side: Side, recipe: Recipe) -> tuple[C
         return calibrate("none", best.p, ground.judged, ground.block), NO_ALARM
     calibration = calibrate(recipe.calibration, best.p, ground.judged, ground.block)
     said = calibration.apply(best.p)
-    return calibration, threshold_for(recipe.aim, ground.judged, said, side.asked[ground.judged_rows])
+    return calibration, threshold_for(
+        recipe.aim, recipe.inspections_per_day, ground.judged, said, side.asked[ground.judged_rows]
+    )
 
 
 def _fit(found: Found, calibration: Calibration, ground: Ground, start: Start | None) -> tuple[list[str], Any]:

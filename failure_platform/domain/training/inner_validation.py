@@ -17,7 +17,8 @@ from sklearn.preprocessing import StandardScaler
 from failure_platform.domain.families.family import Family, Setting
 from failure_platform.domain.families.preprocessing import Steps, front_steps, screen_steps
 from failure_platform.domain.metrics import log_losses
-from failure_platform.domain.training.balancing import Balance, rebalanced
+from failure_platform.domain.training.balancing import rebalanced
+from failure_platform.domain.training.recipe import Balance
 from failure_platform.domain.training.split import Rows
 
 Floats = NDArray[np.float64]

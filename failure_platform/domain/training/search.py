@@ -17,11 +17,13 @@ import numpy as np
 import optuna
 
 from failure_platform.domain.families.family import Family
-from failure_platform.domain.training.balancing import Balance
 from failure_platform.domain.training.inner_validation import Validation
-from failure_platform.domain.training.trials import Kind, Outcome, Study, Tried
+from failure_platform.domain.training.recipe import Balance, Recipe, SearchKind
+from failure_platform.domain.training.trials import Outcome, Study, Tried
 
 Ended = Literal["all tried", "trials", "no improvement", "time"]
+# Settings in a row without a better one, over all families, after which a search stops.
+_PATIENCE = 20
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,19 @@ class Budget:
         patience: stop when this many settings in a row were no better; None: never for this reason.
     """
 
-    kind: Kind
+    kind: SearchKind
     trials: int
     seconds: float
     patience: int | None
+
+    @classmethod
+    def of(cls, recipe: Recipe) -> "Budget":
+        """Return the budget of a recipe; a grid tries every default setting, however many trials are allowed."""
+        grid = recipe.search == "grid"
+        trials, seconds = recipe.search_trials if not grid else 10**6, recipe.search_seconds
+        if recipe.trials_done is not None:
+            trials, seconds = min(trials, recipe.trials_done), float("inf")
+        return cls(recipe.search, trials, seconds, None if grid else _PATIENCE)
 
 
 @dataclass(frozen=True)

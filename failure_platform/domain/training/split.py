@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from failure_platform.domain.training.recipe import Recipe
+
 Rows = NDArray[np.int64]
 
 
@@ -43,7 +45,7 @@ class Split:
 def time_split(
     frame: pd.DataFrame,
     horizon: timedelta,
-    holdout_share: float = 0.25,
+    holdout_share: float = Recipe.holdout_share,
     newer_than: datetime | None = None,
     since: datetime | None = None,
 ) -> Split:

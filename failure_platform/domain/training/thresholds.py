@@ -1,73 +1,43 @@
-"""The decision threshold: from which probability a vehicle is alarmed, for a stated aim.
-
-What belongs here: one rule per aim. What does not: the vehicles it is chosen on; these are out of fold, never those
-that the comparison judges.
-"""
-
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+"""The decision threshold: the probability from which a vehicle is alarmed, one rule for each aim."""
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve
 
+from failure_platform.domain.training.recipe import Aim
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 # Alarms below certainty: none.
 NO_ALARM = 1.0
-_NUMBERS: dict[str, tuple[str, ...]] = {
-    "f1": (),
-    "recall": ("recall",),
-    "cost": ("missed_failure_cost", "false_alarm_cost"),
-    "capacity": ("alarms_per_day",),
-}
 
 
-@dataclass(frozen=True)
-class Aim:
-    """What the threshold is chosen for.
-
-    Attributes:
-        kind: f1 (best balance), recall (fewest alarms that find the share), cost (least cost), capacity (alarms a day).
-        recall: share of the failures to find.
-        missed_failure_cost, false_alarm_cost: in any one unit.
-        alarms_per_day: on average over the days with vehicles.
-    """
-
-    kind: Literal["f1", "recall", "cost", "capacity"] = "f1"
-    recall: float = 0.8
-    missed_failure_cost: float = 30.0
-    false_alarm_cost: float = 1.0
-    alarms_per_day: int = 20
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the kind and the numbers that it uses, as JSON types: others are no part of what was asked."""
-        numbers = asdict(self)
-        return {"kind": self.kind, **{name: numbers[name] for name in _NUMBERS[self.kind]}}
-
-
-def threshold_for(aim: Aim, y: Labels, p: Floats, asked: NDArray[np.datetime64]) -> float:
+def threshold_for(
+    aim: Aim, inspections_per_day: int, y: Labels, p: Floats, predicted_at: NDArray[np.datetime64]
+) -> float:
     """Return the probability from which to alarm.
 
     Without a failure among the vehicles, or with one probability for all (aim f1), nothing can be chosen and nothing is
-    alarmed below certainty.
+    alarmed below certainty. The vehicles are those of the training side, scored out of fold, never those of the
+    comparison.
 
     Args:
-        aim: what for.
+        aim: what the threshold is chosen for.
+        inspections_per_day: alarms a day, on average over the days with vehicles (aim capacity).
         y: labels, shape (vehicles,).
         p: probabilities, same order.
-        asked: prediction points, same order.
+        predicted_at: prediction points, same order.
     """
     if aim.kind == "capacity":
-        return _within_capacity(aim.alarms_per_day, p, asked)
+        return _within_capacity(inspections_per_day, p, predicted_at)
     if not y.any():
         return NO_ALARM
     if aim.kind == "f1":
         return _best_f1(y, p)
     if aim.kind == "recall":
-        # The least alarms that find the share: the probability of that failure, counted from the riskiest.
-        found = np.sort(p[y == 1])[::-1]
-        return float(found[int(np.ceil(aim.recall * len(found) - 1e-9)) - 1])
+        # The fewest alarms that find the share: the probability of that failure, counted from the riskiest.
+        failures = np.sort(p[y == 1])[::-1]
+        return float(failures[int(np.ceil(aim.recall * len(failures) - 1e-9)) - 1])
     return _least_cost(aim, y, p)
 
 
@@ -92,8 +62,8 @@ def _least_cost(aim: Aim, y: Labels, p: Floats) -> float:
     return float(p[order][cheapest]) if cost[cheapest] < never else NO_ALARM
 
 
-def _within_capacity(per_day: int, p: Floats, asked: NDArray[np.datetime64]) -> float:
-    days = len(np.unique(asked.astype("datetime64[D]")))
+def _within_capacity(per_day: int, p: Floats, predicted_at: NDArray[np.datetime64]) -> float:
+    days = len(np.unique(predicted_at.astype("datetime64[D]")))
     wanted = per_day * days
     if wanted >= len(p):
         return 0.0

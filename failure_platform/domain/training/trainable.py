@@ -111,13 +111,13 @@ def trainable(training: pd.DataFrame, horizon: timedelta, recipe: Recipe, start:
 
 
 def _competing(recipe: Recipe, start: Start | None) -> list[Family]:
-    named = families(recipe.families)
+    named = families(recipe.competing)
     if start is None:
         return named
     able = [family for family in named if family.continues]
     if not able:
         raise RecipeRefusedError(
-            f"training.mode is incremental, and {', '.join(recipe.families)} cannot go on from a production model. "
+            f"training.mode is incremental, and {', '.join(recipe.competing)} cannot go on from a production model. "
             "Name a family that can, such as logistic_regression, or set training.mode to full."
         )
     return able

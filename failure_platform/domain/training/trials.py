@@ -9,7 +9,7 @@ than the median of the settings before on the same folds (Golovin et al. 2017).
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import optuna
@@ -19,12 +19,11 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from failure_platform.domain.families.family import Family, Setting, Value
 from failure_platform.domain.families.preprocessing import DISTANCE
 from failure_platform.domain.metrics import log_losses, measure
-from failure_platform.domain.training.balancing import Balance
 from failure_platform.domain.training.calibration import comparable_log_losses
 from failure_platform.domain.training.inner_validation import Validation
+from failure_platform.domain.training.recipe import Balance, SearchKind
 
 Floats = NDArray[np.float64]
-Kind = Literal["grid", "random", "bayesian"]
 _BALANCE = "balance"
 # Of each family, so many settings are drawn at random and go through all folds before one is expected or given up.
 _FIRST = 4
@@ -73,7 +72,7 @@ class Outcome:
 class Study:
     """The settings of one family; `left` is how many there are still, infinite where they are searched."""
 
-    def __init__(self, family: Family, balance: Balance, validation: Validation, kind: Kind) -> None:
+    def __init__(self, family: Family, balance: Balance, validation: Validation, kind: SearchKind) -> None:
         ground = validation.ground
         names = [str(name) for name in ground.x.columns]
         features = len(family.chosen_columns({"without": DISTANCE}, names))

@@ -148,29 +148,30 @@ def _out_of_fold(row: ModelVersion) -> Mapping[str, float | None]:
     return {key: best[key] for key in ("log_loss", "roc_auc", "average_precision") if key in best}
 
 
-def _figures(client: "MlflowClient", run_id: str, comparison: ComparisonRecord) -> None:
-    if client.get_run(run_id).data.tags.get(_COMPARISON) == comparison.id:
+def _figures(client: "MlflowClient", run_id: str, record: ComparisonRecord) -> None:
+    if client.get_run(run_id).data.tags.get(_COMPARISON) == record.id:
         return
-    figures: Mapping[str, Any] = comparison.body.get("candidate") or {}
-    for key, figure in figures.items():
+    compared = record.comparison
+    for key, figure in compared.candidate.items():
         if figure is not None:
             client.log_metric(run_id, key, figure)
-    client.set_tag(run_id, "verdict", comparison.outcome)
-    client.set_tag(run_id, "verdict_reason", comparison.reason)
-    client.set_tag(run_id, "compared_with", comparison.production or "base rate")
-    client.set_tag(run_id, _COMPARISON, comparison.id)  # last: says that the others are there
+    client.set_tag(run_id, "verdict", compared.verdict.outcome)
+    client.set_tag(run_id, "verdict_reason", compared.verdict.reason)
+    client.set_tag(run_id, "compared_with", record.production or "base rate")
+    client.set_tag(run_id, _COMPARISON, record.id)  # last: says that the others are there
 
 
 def _describe(
     client: "MlflowClient",
     mirrored: "Mirrored",
     row: ModelVersion,
-    comparison: ComparisonRecord | None,
+    record: ComparisonRecord | None,
     log: Sequence[DecisionLine],
 ) -> None:
     lines = [f"{row.family}, {row.vehicles} vehicles, {row.failures} failures, data {row.data_version}."]
-    if comparison is not None:
-        lines.append(f"Verdict {comparison.outcome}: {comparison.reason}")
+    verdict = None if record is None else record.comparison.verdict
+    if verdict is not None:
+        lines.append(f"Verdict {verdict.outcome}: {verdict.reason}")
     lines += [
         f"{line.decided_at:%Y-%m-%d %H:%M} UTC: {line.decision} by {line.who}: {line.why}" + _gates(line)
         for line in log
@@ -179,7 +180,7 @@ def _describe(
     description = "\n\n".join(lines)
     if mirrored.description != description:
         client.update_model_version(mirrored.name, mirrored.version, description)
-    for tag, value in {"state": state(row.version, log), "verdict": comparison.outcome if comparison else ""}.items():
+    for tag, value in {"state": state(row.version, log), "verdict": verdict.outcome if verdict else ""}.items():
         if value and mirrored.tags.get(tag) != value:
             client.set_model_version_tag(mirrored.name, mirrored.version, tag, value)
 

@@ -7,7 +7,7 @@ compare-and-swap. What does not: the rules of a decision (domain.deciding.decisi
 
 import contextlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,6 @@ from failure_platform.resources.registry import fresh_process, model_files, tabl
 from failure_platform.resources.registry.mlflow_layout import EXAMPLE, EXPECTED
 from failure_platform.resources.registry.model_files import ModelRefusedError
 
-_DEFAULT_GATES = Gates()
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -164,12 +163,14 @@ class Registry:
             same = next((c for c in earlier if c.id == record.id), None)
             if same is not None:
                 return same
-            if record.uses != (now := _uses(earlier, record.candidate, record.production, record.holdout)):
+            counted = record.comparison.uses
+            uses = _uses(earlier, record.candidate, record.production, record.comparison.holdout_id)
+            if counted != uses:
                 raise ComparisonRefusedError(
-                    f"This comparison counts itself as use {record.uses} of its holdout, and it is use {now}: another "
+                    f"This comparison counts itself as use {counted} of its holdout, and it is use {uses}: another "
                     f"was made in the meantime. Materialise model_comparison again."
                 )
-            record = ComparisonRecord(**{**vars(record), "compared_at": _utc(record.compared_at)})
+            record = replace(record, compared_at=_utc(record.compared_at))
             tables.add_comparison(con, record)
             return record
 
@@ -178,9 +179,7 @@ class Registry:
         with self._lake.read() as con:
             return tables.decisions(con, target)
 
-    def decide(
-        self, request: DecisionRequest, now: datetime, policy: Policy = Policy.manual, gates: Gates = _DEFAULT_GATES
-    ) -> DecisionLine:
+    def decide(self, request: DecisionRequest, now: datetime, policy: Policy, gates: Gates) -> DecisionLine:
         """Take a decision and return its line in the log.
 
         A version that is to become production is first loaded in a fresh process. The log is read, the rule applied
@@ -239,8 +238,8 @@ def _same_answers(known: ModelVersion, files: dict[str, str]) -> None:
 
 
 def _uses(earlier: list[ComparisonRecord], candidate: str, production: str | None, holdout: str) -> int:
-    on_it = [c for c in earlier if c.holdout == holdout]
-    again = [c.uses for c in on_it if (c.candidate, c.production) == (candidate, production)]
+    on_it = [c for c in earlier if c.comparison.holdout_id == holdout]
+    again = [c.comparison.uses for c in on_it if (c.candidate, c.production) == (candidate, production)]
     return again[0] if again else len(on_it) + 1
 
 

@@ -1,8 +1,6 @@
 """The registry's tables in the lake, and how their rows become values.
 
-What belongs here: SQL of model_versions, trained_again, comparisons and decisions. What does not: transactions and
-rules (resources.registry). Rows are only ever added; the one exception is the file hashes of a version that had to be
-written again.
+Rows are only ever added; the one exception is the file hashes of a version that had to be written again.
 """
 
 import json
@@ -12,6 +10,7 @@ from typing import Any
 
 import duckdb
 
+from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.deciding.log import Choice, DecisionLine
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
@@ -34,7 +33,7 @@ _JSON = ("features", "recipe", "metrics", "facts", "libraries", "files", "body",
 
 
 def create(con: duckdb.DuckDBPyConnection) -> None:
-    """Make the registry's tables that are not there yet."""
+    """Create the registry's tables that do not exist yet."""
     for table, columns in _TABLES.items():
         con.execute(f"CREATE TABLE IF NOT EXISTS {table} ({columns})")
 
@@ -68,11 +67,18 @@ def targets(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 def comparisons(con: duckdb.DuckDBPyConnection, target: str) -> list[ComparisonRecord]:
     """Return a target's comparisons, oldest first."""
-    found = []
-    for row in _rows(con, "comparisons", "target = ? ORDER BY compared_at, id", target):
-        del row["id"]  # follows from the rest
-        found.append(ComparisonRecord(**row))
-    return found
+    columns = "target, candidate, production, compared_at, body"
+    rows = _rows(con, "comparisons", "target = ? ORDER BY compared_at, id", target, columns=columns)
+    return [
+        ComparisonRecord(
+            row["target"],
+            row["candidate"],
+            row["production"],
+            row["compared_at"],
+            Comparison.from_dict(row["body"]),
+        )
+        for row in rows
+    ]
 
 
 def decisions(con: duckdb.DuckDBPyConnection, target: str) -> list[DecisionLine]:
@@ -98,8 +104,27 @@ def add_training(con: duckdb.DuckDBPyConnection, version: str, target: str, trai
 
 
 def add_comparison(con: duckdb.DuckDBPyConnection, record: ComparisonRecord) -> None:
-    """Add a comparison."""
-    _add(con, "comparisons", {"id": record.id, **vars(record)})
+    """Add a comparison; the columns but `body` are for people and SQL, who then need not read JSON."""
+    compared = record.comparison
+    _add(
+        con,
+        "comparisons",
+        {
+            "id": record.id,
+            "target": record.target,
+            "candidate": record.candidate,
+            "production": record.production,
+            "holdout": compared.holdout_id,
+            "compared_at": record.compared_at,
+            "vehicles": compared.vehicles,
+            "failures": compared.failures,
+            "outcome": compared.verdict.outcome,
+            "reason": compared.verdict.reason,
+            "alpha": compared.alpha,
+            "uses": compared.uses,
+            "body": compared.as_dict(),
+        },
+    )
 
 
 def add_decision(con: duckdb.DuckDBPyConnection, line: DecisionLine) -> None:

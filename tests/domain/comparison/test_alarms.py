@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from failure_platform.domain.comparison.alarms import MOST_LISTED, Confusion, McNemar, confusion, flips, mcnemar
+from failure_platform.domain.comparison.alarms import MOST_LISTED, confusion, flips, mcnemar
 from failure_platform.domain.comparison.holdout import Holdout, Scored
+from failure_platform.domain.comparison.values import Confusion, McNemar
 
 
 def _holdout(y: np.ndarray, inspections_per_day: int) -> Holdout:

@@ -16,8 +16,9 @@ from sklearn import metrics as sk
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Scored, holdout_id
 from failure_platform.domain.comparison.resampling import cautious_auc_interval, interval
+from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.table import improved
-from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
+from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.figures.models import calibration_png, precision_recall_png, roc_png
 from failure_platform.domain.metrics import METRICS
 from failure_platform.domain.targets import ROAD_TEST
@@ -39,7 +40,7 @@ def _labels(vehicles: int, failures: int, rng: np.random.Generator) -> np.ndarra
 
 
 def _compare(y: np.ndarray, candidate: Scored, production: Scored | None = None, **other: Any) -> Comparison:
-    asked_of = {"base_rate": max(float(y.mean()), 0.01) if len(y) else 0.05, "uses": 1, "gate": QUICK, **other}
+    asked_of = {"base_rate": max(float(y.mean()), 0.01) if len(y) else 0.05, "uses": 1, "settings": QUICK, **other}
     asked = np.datetime64(T0, "us") + np.arange(len(y)) * np.timedelta64(HOUR)
     vehicles = pd.DataFrame({"KNR": [f"K{i}" for i in range(len(y))], "predicted_at": asked, "label": y})
     vehicles = vehicles.assign(MODELO="A", MOTOR=None, COR=None, failure_group=None)
@@ -62,7 +63,7 @@ def test_too_few_failures_are_not_judged_however_good_the_ranking_looks() -> Non
     """Four failures that happen to rank first prove little: the reason shows an interval that says so."""
     y = (np.arange(190) < 4).astype(np.int8)
     perfect = Scored(np.where(y == 1, 0.9, np.linspace(0.05, 0.01, 190)), 0.5)
-    compared = _compare(y, perfect, gate=ComparisonSettings())
+    compared = _compare(y, perfect, settings=ComparisonSettings())
     assert compared.verdict.outcome == "not_judged"
     auc = compared.table[METRICS.index("roc_auc")]
     assert auc.new == 1.0
@@ -70,7 +71,7 @@ def test_too_few_failures_are_not_judged_however_good_the_ranking_looks() -> Non
     assert auc.new_low < 0.6
     assert "4 failures among 190" in compared.verdict.reason
     assert f"{auc.new_low:.3f}" in compared.verdict.reason
-    assert _compare(y, perfect, gate=replace(QUICK, min_failures=4)).verdict.outcome == "better"
+    assert _compare(y, perfect, settings=replace(QUICK, min_failures=4)).verdict.outcome == "better"
 
 
 def test_the_cautious_interval_holds_the_truth_with_a_handful_of_failures() -> None:
@@ -89,7 +90,7 @@ def test_a_worn_holdout_asks_for_more() -> None:
     rng = np.random.default_rng(6)
     y = _labels(800, 80, rng)
     candidate, production = _scores(y, 1.6, rng), _scores(y, 1.2, rng)
-    once, often = (_compare(y, candidate, production, uses=uses, gate=ComparisonSettings()) for uses in (1, 20))
+    once, often = (_compare(y, candidate, production, uses=uses, settings=ComparisonSettings()) for uses in (1, 20))
     assert (once.level, often.level) == (0.95, pytest.approx(1 - 0.05 / 400))
     assert all(a.low > b.low and a.high < b.high for a, b in zip(once.table, often.table, strict=True))  # type: ignore[operator]
     assert "Comparison 1 of 10" in once.verdict.reason
@@ -160,7 +161,7 @@ def test_few_good_vehicles_are_as_little_evidence_as_few_failures() -> None:
 
 def test_a_wrong_better_is_shared_among_all_comparisons_on_a_holdout() -> None:
     """However many candidates follow, their chances to lie above their interval add up to alpha at most."""
-    gate = ComparisonSettings(alpha=0.05)
+    gate = ComparisonSettings(interval_level=0.95)
     chances = [(1 - gate.level(uses)) / 2 for uses in range(1, 10_000)]
     assert chances[0] == pytest.approx(0.025)
     assert sum(chances) < 0.05

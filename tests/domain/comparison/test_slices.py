@@ -9,8 +9,9 @@ import pytest
 
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Scored
-from failure_platform.domain.comparison.slices import MIN_SLICE_FAILURES, SliceKind, sliced
-from failure_platform.domain.comparison.values import Comparison, ComparisonSettings
+from failure_platform.domain.comparison.settings import ComparisonSettings
+from failure_platform.domain.comparison.slices import MIN_SLICE_FAILURES, sliced
+from failure_platform.domain.comparison.values import Comparison, SliceKind
 
 QUICK = ComparisonSettings(repetitions=400)
 

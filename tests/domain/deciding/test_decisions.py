@@ -6,21 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failure_platform.domain.comparison.values import Outcome
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
 from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, production, state
 from failure_platform.domain.deciding.policy import Gates, Policy, ruling
 from failure_platform.domain.model_version import ComparisonRecord
+from support.comparison_samples import finished
 
 NOW = datetime(2026, 3, 4, 5, 6)
 A, B, C, DOORS = "aaaaaa111111", "aaaaaa222222", "cccccc333333", "dddddd444444"
 VERSIONS = {A: "road_test", B: "road_test", C: "road_test", DOORS: "doors"}
 
 
-def compared(candidate: str, production: str | None, outcome: str = "better", failures: int = 120) -> ComparisonRecord:
-    body = {"candidate": {"recall": 0.4, "calibration_error": 0.01}, "worst_slice": None}
-    return ComparisonRecord(
-        "road_test", candidate, production, "holdout", NOW, 2_000, failures, outcome, f"It is {outcome}.", 0.05, 1, body
-    )
+def compared(
+    candidate: str, production: str | None, outcome: Outcome = "better", failures: int = 120
+) -> ComparisonRecord:
+    figures = {"recall": 0.4, "calibration_error": 0.01}
+    comparison = finished(outcome, f"It is {outcome}.", failures=failures, candidate=figures)
+    return ComparisonRecord("road_test", candidate, production, NOW, comparison)
 
 
 def request(
@@ -39,7 +42,7 @@ def take(
     comparisons: list[ComparisonRecord] = EVIDENCE,
     policy: Policy = Policy.manual,
 ) -> DecisionLine:
-    return decide(asked, log, VERSIONS, comparisons, NOW + timedelta(hours=len(log)), policy)
+    return decide(asked, log, VERSIONS, comparisons, NOW + timedelta(hours=len(log)), policy, Gates())
 
 
 def promoted(*versions: str) -> list[DecisionLine]:
@@ -159,7 +162,7 @@ def test_an_earlier_production_version_is_pointed_to_roll_back() -> None:
 
 def test_without_versions_the_refusal_points_to_training() -> None:
     with pytest.raises(DecisionRefusedError, match="materialise candidate_model first"):
-        decide(request(Choice.promote, A), [], {}, [], NOW)
+        decide(request(Choice.promote, A), [], {}, [], NOW, Policy.manual, Gates())
 
 
 @pytest.mark.parametrize(
@@ -173,39 +176,39 @@ def test_the_automatic_policy_cannot_promote_against_the_gates(verdict: Comparis
 
 
 def test_the_manual_policy_never_decides() -> None:
-    assert isinstance(apply_policy(Policy.manual, compared(A, None), []), NoDecision)
+    assert isinstance(apply_policy(Policy.manual, compared(A, None), [], Gates()), NoDecision)
 
 
 def test_the_automatic_policy_leaves_it_to_a_person_where_the_evidence_is_too_thin() -> None:
-    found = apply_policy(Policy.automatic, compared(B, A, failures=99), promoted(A))
+    found = apply_policy(Policy.automatic, compared(B, A, failures=99), promoted(A), Gates())
     assert isinstance(found, NoDecision)
     assert "A person decides. 99 of the compared vehicles failed" in found.reason
     assert f"promote or keep {B}" in found.reason
 
 
 def test_the_automatic_policy_promotes_on_better_once() -> None:
-    asked = apply_policy(Policy.automatic, compared(B, A), promoted(A))
+    asked = apply_policy(Policy.automatic, compared(B, A), promoted(A), Gates())
     why = "better: All 6 gates are passed."
     assert asked == DecisionRequest("road_test", Choice.promote, B, A, "policy automatic", why)
     log = [*promoted(A), take(asked, promoted(A), policy=Policy.automatic)]
     assert production(log) == B
-    assert apply_policy(Policy.automatic, compared(B, A), log) == DECIDED
+    assert apply_policy(Policy.automatic, compared(B, A), log, Gates()) == DECIDED
 
 
 @pytest.mark.parametrize("outcome", ["no_evidence", "worse", "no_signal", "not_judged"])
 def test_the_automatic_policy_keeps_on_every_other_outcome_with_the_reason_and_once(outcome: str) -> None:
     verdict = compared(B, A, outcome)
-    asked = apply_policy(Policy.automatic, verdict, promoted(A))
+    asked = apply_policy(Policy.automatic, verdict, promoted(A), Gates())
     assert isinstance(asked, DecisionRequest)
     assert (asked.decision, asked.why) == (Choice.keep, f"{outcome}: The verdict is {outcome}: It is {outcome}.")
     log = [*promoted(A), take(asked, promoted(A), [verdict], Policy.automatic)]
     assert production(log) == A
-    assert apply_policy(Policy.automatic, verdict, log) == DECIDED
+    assert apply_policy(Policy.automatic, verdict, log, Gates()) == DECIDED
 
 
 def test_the_automatic_policy_does_not_overrule_a_person_on_the_same_comparison() -> None:
     log = [*promoted(A), take(request(Choice.keep, B, A), promoted(A))]
-    assert apply_policy(Policy.automatic, compared(B, A), log) == DECIDED
+    assert apply_policy(Policy.automatic, compared(B, A), log, Gates()) == DECIDED
 
 
 def retired(version: str, log: list[DecisionLine]) -> list[DecisionLine]:
@@ -239,7 +242,7 @@ def test_who_retires_must_have_seen_what_is_in_production() -> None:
 
 
 def test_the_automatic_policy_leaves_a_retired_candidate_alone() -> None:
-    found = apply_policy(Policy.automatic, compared(C, A), retired(C, promoted(A)))
+    found = apply_policy(Policy.automatic, compared(C, A), retired(C, promoted(A)), Gates())
     assert found == NoDecision("Nothing to decide: the candidate is retired.")
 
 

@@ -1,36 +1,42 @@
 """Each gate holds back what it is there for, says its number, and thin evidence is left to a person."""
 
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from failure_platform.domain.comparison.values import Outcome, Slice
 from failure_platform.domain.deciding.policy import Advice, Gates, ruling
 from failure_platform.domain.model_version import ComparisonRecord
 from failure_platform.settings import Settings
+from support.comparison_samples import finished
 
 NOW = datetime(2026, 3, 4, 5, 6)
 GATES = Gates(min_failures=100, most_uses=10, min_recall=0.3, max_calibration_error=0.05)
-BROKEN = {
-    "kind": "MOTOR",
-    "value": "CHZ",
-    "metric": "average_precision",
-    "difference": -0.12,
-    "low": -0.2,
-    "high": -0.04,
-    "worse": True,
-}
+BROKEN = Slice(
+    "MOTOR", "CHZ", 200, 40, "average_precision", old=0.5, new=0.38, difference=-0.12, low=-0.2, high=-0.04,
+    judged=True, worse=True,
+)  # fmt: skip
 
 
 def compared(
-    outcome: str = "better", failures: int = 150, uses: int = 1, worst: dict[str, Any] | None = None, **figures: Any
+    outcome: Outcome = "better",
+    failures: int = 150,
+    uses: int = 1,
+    worst: Slice | None = None,
+    **figures: float | None,
 ) -> ComparisonRecord:
-    body = {"candidate": {"recall": 0.4, "calibration_error": 0.02, **figures}, "worst_slice": worst}
-    return ComparisonRecord(
-        "road_test", "a", None, "holdout", NOW, 3_000, failures, outcome, "Rose by 0.05.", 0.05, uses, body
+    comparison = finished(
+        outcome,
+        "Rose by 0.05.",
+        failures=failures,
+        uses=uses,
+        candidate={"recall": 0.4, "calibration_error": 0.02, **figures},
+        worst_slice=worst,
     )
+    return ComparisonRecord("road_test", "a", None, NOW, comparison)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +63,7 @@ def test_a_gate_that_is_not_passed_says_its_number(
 
 
 def test_everything_passed_is_a_promotion_with_every_number_shown() -> None:
-    found = ruling(compared(worst={**BROKEN, "worse": False}), GATES)
+    found = ruling(compared(worst=replace(BROKEN, worse=False)), GATES)
     assert (found.advice, found.reason) == (Advice.promote, "All 6 gates are passed.")
     assert {one.gate: (one.number, one.limit) for one in found.gates} == {
         "failures": (150, 100),
@@ -81,10 +87,10 @@ def test_a_slice_gate_that_is_switched_off_holds_nothing_back() -> None:
     st.integers(1, 20),
     st.one_of(st.none(), st.floats(0, 1)),
     st.one_of(st.none(), st.floats(0, 1)),
-    st.sampled_from([None, BROKEN, {**BROKEN, "worse": False, "low": None, "high": None}]),
+    st.sampled_from([None, BROKEN, replace(BROKEN, worse=False, low=None, high=None)]),
 )
 def test_nothing_is_promoted_past_a_gate(
-    outcome: str, failures: int, uses: int, recall: float | None, error: float | None, worst: dict[str, Any] | None
+    outcome: Outcome, failures: int, uses: int, recall: float | None, error: float | None, worst: Slice | None
 ) -> None:
     found = ruling(compared(outcome, failures, uses, worst, recall=recall, calibration_error=error), GATES)
     enough = failures >= 100 and uses <= 10

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from failure_platform.domain.deciding.decisions import Choice
+from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.domain.features.sequences import LENGTH, sequence_names
 from failure_platform.domain.metrics import measure
 from failure_platform.domain.targets import ROAD_TEST
@@ -77,7 +78,7 @@ def test_it_is_saved_promoted_and_asked_again(split: Split, model: TrainedModel,
     to_save = replace(trained(), pipeline=model.pipeline, family=model.family, features=model.features, sample=sample)
     version = registry.save(to_save, NOW).version
     registry.record_comparison(compared(version, None))
-    registry.decide(wanted(Choice.promote, version), NOW)
+    registry.decide(wanted(Choice.promote, version), NOW, Policy.manual, Gates())
     current = registry.current("road_test")
     assert current is not None
     assert (current.version, current.family) == (version, "sequence")

@@ -10,8 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from failure_platform.domain.comparison.importance import Importance
-from failure_platform.domain.comparison.slices import Slice
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.values import Comparison, Slice
 from failure_platform.domain.figures.drawing import LOOKS
 from failure_platform.domain.report.pictures import Picture, pictures
 from support.report_samples import IMPORTANCES, compared, difference, drawn

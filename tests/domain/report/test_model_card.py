@@ -13,9 +13,11 @@ from typer.testing import CliRunner
 from failure_platform.cli.app import app
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Scored
-from failure_platform.domain.comparison.values import ComparisonSettings
+from failure_platform.domain.comparison.settings import ComparisonSettings
+from failure_platform.domain.comparison.values import Comparison, Verdict
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
+from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
 from failure_platform.domain.report.model_card import model_card
 from failure_platform.domain.targets import ROAD_TEST
@@ -71,10 +73,8 @@ def comparison(of: str, production: str | None = None) -> ComparisonRecord:
     found = compare(
         vehicles, Scored(1 / (1 + np.exp(3 - risk)), 0.1), old, 0.05, 1, ComparisonSettings(repetitions=200)
     )
-    return ComparisonRecord(
-        "road_test", of, production, found.holdout_id, NOW, found.vehicles, found.failures, found.verdict.outcome,
-        found.verdict.reason, 0.05, 1, json.loads(json.dumps(found.as_dict())),
-    )  # fmt: skip
+    stored = Comparison.from_dict(json.loads(json.dumps(found.as_dict())))
+    return ComparisonRecord("road_test", of, production, NOW, stored)
 
 
 def test_at_training_the_card_says_everything_but_figures() -> None:
@@ -107,9 +107,9 @@ def test_after_the_comparison_it_has_figures_with_intervals_slices_and_the_verdi
     row = version()
     record = comparison(row.version)
     card = model_card(row, ROAD_TEST, record)
-    auc = next(one for one in record.body["table"] if one["metric"] == "roc_auc")
-    assert f"| roc_auc | {auc['new']:.3f} | {auc['new_low']:.3f} to {auc['new_high']:.3f} | 0.500 |" in card
-    assert f"Verdict: {record.outcome}. {record.reason}" in card
+    auc = next(one for one in record.comparison.table if one.metric == "roc_auc")
+    assert f"| roc_auc | {auc.new:.3f} | {auc.new_low:.3f} to {auc.new_high:.3f} | 0.500 |" in card
+    assert f"Verdict: {record.comparison.verdict.outcome}. {record.comparison.verdict.reason}" in card
     assert "On 1500 vehicles newer than the training (2024-05-01 to 2024-06-22)" in card
     assert "| MODELO | B/2 | " in card
     assert "0 are judged against production" in card
@@ -120,27 +120,29 @@ def test_against_production_it_has_the_slices_and_whether_each_is_worse() -> Non
     record = comparison(row.version, "c" * 12)
     card = model_card(row, ROAD_TEST, record)
     assert f"compared with production {'c' * 12} (old)" in card
-    judged = [one for one in record.body["slices"] if one["judged"]]
+    judged = [one for one in record.comparison.slices if one.judged]
     assert judged
     for one in judged:
-        told = f"| {one['kind']} | {one['value'].replace('|', '/')} | {one['vehicles']} | {one['failures']} |"
+        told = f"| {one.kind} | {one.value.replace('|', '/')} | {one.vehicles} | {one.failures} |"
         (line,) = [line for line in card.splitlines() if line.startswith(told)]
-        assert f"{one['low']:+.3f} to {one['high']:+.3f} | {'worse' if one['worse'] else 'not worse'} |" in line
+        assert f"{one.low:+.3f} to {one.high:+.3f} | {'worse' if one.worse else 'not worse'} |" in line
 
 
 def test_it_tells_every_decision_about_the_version_and_what_it_is_now() -> None:
     row = version()
     record = comparison(row.version)
     asked = DecisionRequest("road_test", Choice.promote, row.version, None, "Ana", "fewer | misses\nin May")
-    log = [decide(asked, [], {row.version: "road_test"}, [record], datetime(2026, 3, 5, 7))]
+    log = [decide(asked, [], {row.version: "road_test"}, [record], datetime(2026, 3, 5, 7), Policy.manual, Gates())]
     card = model_card(row, ROAD_TEST, record, log)
     assert "It is now: production." in card
-    line = f"| 2026-03-05 07:00 | promote | {row.version} | Ana | fewer / misses in May | {record.outcome}, "
+    outcome = record.comparison.verdict.outcome
+    line = f"| 2026-03-05 07:00 | promote | {row.version} | Ana | fewer / misses in May | {outcome}, "
     assert line in card
 
 
 def test_a_verdict_that_is_not_better_is_a_limit() -> None:
-    record = replace(comparison(version().version), outcome="no_signal", reason="Nothing.")
+    record = comparison(version().version)
+    record = replace(record, comparison=replace(record.comparison, verdict=Verdict("no_signal", "Nothing.")))
     limits = model_card(version(), ROAD_TEST, record).split("## Limits")[1]
     assert "Its verdict is no_signal: it was not shown to be better." in limits
 
@@ -161,7 +163,7 @@ def test_the_terminal_shows_the_card_of_a_version_by_its_first_digits(home: Path
     shown = CliRunner().invoke(app, ["card", saved[:6]])
     assert shown.exit_code == 0, shown.output
     assert f"# Model {saved}" in shown.output
-    assert f"Verdict: {record.outcome}." in shown.output
+    assert f"Verdict: {record.comparison.verdict.outcome}." in shown.output
     assert "It is now: production." in shown.output
 
 

@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from failure_platform.cli.app import app
 from failure_platform.cli.model_commands import NotKnownError, newest_report
-from failure_platform.domain.comparison.verdict import Outcome, Verdict
+from failure_platform.domain.comparison.values import Outcome, Verdict
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.metrics import METRIC_WORDS, METRICS
 from failure_platform.domain.report import page

@@ -19,8 +19,8 @@ from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.balancing import rebalanced, recency_weights
 from failure_platform.domain.training.calibration import calibrate
 from failure_platform.domain.training.fitting import NotTrainableError, Recipe, TrainedModel, score, train
+from failure_platform.domain.training.recipe import Aim
 from failure_platform.domain.training.split import Split, time_split
-from failure_platform.domain.training.thresholds import Aim
 from failure_platform.resources.registry.model_files import ALLOWED_TYPES
 from support.modelling_lake import T0, SmallLake
 from support.training_plant import plant as made_up
@@ -159,8 +159,9 @@ def test_features_that_cannot_be_learnt_from_are_left_out_and_counted() -> None:
 def test_the_threshold_follows_the_aim(plant: tuple[Split, TrainedModel, np.ndarray]) -> None:
     """Finding nearly all failures takes more alarms than the best balance, and a small capacity allows fewer."""
     split, *_ = plant
-    aims = (Aim("recall", recall=0.95), Aim(), Aim("capacity", alarms_per_day=1))
-    models = [train(split.training, HORIZON, Recipe(families=LOGISTIC, aim=aim)) for aim in aims]
+    aims = (Aim("recall", recall=0.95), Aim(), Aim("capacity"))
+    recipes = [Recipe(families=LOGISTIC, aim=aim, inspections_per_day=1) for aim in aims]
+    models = [train(split.training, HORIZON, recipe) for recipe in recipes]
     many, some, few = (int(one.pipeline.predict(split.comparison[list(one.features)]).sum()) for one in models)
     assert many > some > few
     assert models[2].facts.aim == {"kind": "capacity", "alarms_per_day": 1}
@@ -178,7 +179,7 @@ def test_old_vehicles_weigh_less_where_that_is_asked_for() -> None:
     frame["label"] = pd.array((rng.random(1500) < 1 / (1 + np.exp(2.5 - 2 * cause))).astype(int), dtype="Int8")
     split = time_split(frame, HORIZON)
     y = split.comparison["label"].to_numpy(dtype=np.int8)
-    recipes = (Recipe(families=LOGISTIC), Recipe(families=LOGISTIC, half_life=timedelta(days=5)))
+    recipes = (Recipe(families=LOGISTIC), Recipe(families=LOGISTIC, recency_half_life_days=5))
     models = [train(split.training, HORIZON, recipe) for recipe in recipes]
     even, recent = (roc_auc_score(y, score(one.pipeline, one.features, split.comparison)) for one in models)
     assert recent > even + 0.02
@@ -223,7 +224,7 @@ def test_reweighted_answers_are_too_high_until_they_are_calibrated() -> None:
 def test_smote_and_weights_exclude_one_another() -> None:
     """A made-up vehicle has no age."""
     split = time_split(made_up(500, noise=3)[0], HORIZON)
-    recipe = Recipe(families=LOGISTIC, balance="smote", half_life=timedelta(days=9))
+    recipe = Recipe(families=LOGISTIC, balance="smote", recency_half_life_days=9)
     with pytest.raises(RecipeRefusedError, match="recency_half_life_days"):
         train(split.training, HORIZON, recipe)
 

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failure_platform.domain.metrics import measure
-from failure_platform.domain.training.thresholds import NO_ALARM, Aim, threshold_for
+from failure_platform.domain.training.recipe import Aim
+from failure_platform.domain.training.thresholds import NO_ALARM, threshold_for
 
 DAY0 = np.datetime64("2024-03-01T06:00", "us")
 vehicles = st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(0, 5)), min_size=3, max_size=60)
@@ -22,7 +23,7 @@ def _arrays(rows: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray, 
 def test_f1_is_the_best_that_any_threshold_reaches(rows: list[tuple[int, bool, int]]) -> None:
     """Unless there is nothing to choose by: no failure, or one probability for all; then nothing is alarmed."""
     y, p, asked = _arrays(rows)
-    chosen = threshold_for(Aim(), y, p, asked)
+    chosen = threshold_for(Aim(), 20, y, p, asked)
     if not y.any() or len(set(p)) == 1:
         assert chosen == NO_ALARM
     else:
@@ -34,7 +35,7 @@ def test_f1_is_the_best_that_any_threshold_reaches(rows: list[tuple[int, bool, i
 def test_recall_finds_the_share_with_the_fewest_alarms(rows: list[tuple[int, bool, int]], share: float) -> None:
     """One step higher would find too few."""
     y, p, asked = _arrays(rows)
-    chosen = threshold_for(Aim("recall", recall=share), y, p, asked)
+    chosen = threshold_for(Aim("recall", recall=share), 20, y, p, asked)
     if not y.any():
         assert chosen == NO_ALARM
         return
@@ -55,7 +56,7 @@ def test_cost_is_the_least_of_all_thresholds_and_of_never_alarming(
         alarmed = p >= threshold
         return missed * float((y[~alarmed] == 1).sum()) + 2.0 * float((y[alarmed] == 0).sum())
 
-    chosen = threshold_for(Aim("cost", missed_failure_cost=missed, false_alarm_cost=2.0), y, p, asked)
+    chosen = threshold_for(Aim("cost", missed_failure_cost=missed, false_alarm_cost=2.0), 20, y, p, asked)
     assert cost(chosen) == pytest.approx(min(cost(one) for one in (*np.unique(p), NO_ALARM)))
 
 
@@ -67,7 +68,7 @@ def test_capacity_is_never_exceeded_on_average_and_used_as_far_as_ties_allow(
     """Vehicles of one probability are alarmed together, so a tie at the edge leaves a place empty."""
     y, p, asked = _arrays(rows)
     room = per_day * len(set(asked.astype("datetime64[D]")))
-    alarmed = p >= threshold_for(Aim("capacity", alarms_per_day=per_day), y, p, asked)
+    alarmed = p >= threshold_for(Aim("capacity"), per_day, y, p, asked)
     assert alarmed.sum() <= room
     left = p[~alarmed]
     assert not len(left) or alarmed.sum() + (left == left.max()).sum() > room
@@ -75,5 +76,5 @@ def test_capacity_is_never_exceeded_on_average_and_used_as_far_as_ties_allow(
 
 def test_an_aim_is_recorded_with_the_numbers_it_uses_and_no_others() -> None:
     """A changed cost must not rename versions whose threshold was chosen by F1."""
-    assert Aim().as_dict() == {"kind": "f1"}
-    assert Aim("capacity", alarms_per_day=7).as_dict() == {"kind": "capacity", "alarms_per_day": 7}
+    assert Aim().as_dict(7) == {"kind": "f1"}
+    assert Aim("capacity").as_dict(7) == {"kind": "capacity", "alarms_per_day": 7}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from failure_platform.domain.deciding.log import Choice
+from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.resources.registry.mlflow_mirror import MlflowMissingError, mirror, store
 from failure_platform.resources.registry.model_files import probabilities
 from failure_platform.resources.registry.registry import Registry
@@ -29,9 +30,7 @@ class Mirrored:
         self.second = self.registry.save(trained(1), NOW + timedelta(hours=1)).version
         held = "The interval of the difference holds zero."
         self.registry.record_comparison(
-            compared(
-                self.second, self.first, uses=2, outcome="no_evidence", reason=held, body={"candidate": {"f1": 0.4}}
-            )
+            compared(self.second, self.first, uses=2, outcome="no_evidence", reason=held, candidate={"f1": 0.4})
         )
         self.counted = self.again()
         self.client = mlflow.MlflowClient(store(self.folder), store(self.folder))
@@ -114,8 +113,8 @@ def test_a_decision_moves_the_aliases(mirrored: Mirrored) -> None:
     registry, third = mirrored.registry, mirrored.registry.newest("road_test")
     assert third is not None
     promote_unverified(registry, mirrored.second, mirrored.first)
-    registry.decide(wanted(Choice.keep, third.version, mirrored.second), NOW)
-    registry.decide(wanted(Choice.retire, mirrored.first, mirrored.second), NOW)
+    registry.decide(wanted(Choice.keep, third.version, mirrored.second), NOW, Policy.manual, Gates())
+    registry.decide(wanted(Choice.retire, mirrored.first, mirrored.second), NOW, Policy.manual, Gates())
     mirrored.again()
     assert mirrored.aliases() == {"production": mirrored.second}
     states = {v.tags["version"]: v.tags["state"] for v in mirrored.client.search_model_versions(f"name = '{NAME}'")}

@@ -15,7 +15,7 @@ import skops.io
 
 from failure_platform.domain.deciding.decisions import DecisionRefusedError
 from failure_platform.domain.deciding.log import Choice
-from failure_platform.domain.deciding.policy import Policy
+from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.resources.registry.model_files import MODEL, ModelRefusedError, probabilities
 from failure_platform.resources.registry.registry import ComparisonRefusedError, Registry
 from support.model_samples import (
@@ -151,7 +151,7 @@ def test_rolling_back_to_a_model_that_says_something_else_now_is_refused(registr
     (registry.folder(first) / MODEL).write_bytes(other)
     set_hash(registry, first, other)
     with pytest.raises(ModelRefusedError, match=r"fresh process.*other probabilities.*train a new candidate"):
-        registry.decide(wanted(Choice.roll_back, first, second), NOW)
+        registry.decide(wanted(Choice.roll_back, first, second), NOW, Policy.manual, Gates())
     assert [line.production_version for line in registry.history("road_test")] == [first, second]
 
 
@@ -219,8 +219,8 @@ def test_only_versions_of_the_target_are_compared(registry: Registry) -> None:
 
 def test_production_is_the_last_line_of_the_log(registry: Registry) -> None:
     first, second = production_of_two(registry)
-    kept = registry.decide(wanted(Choice.keep, second, first), NOW)
-    promoted = registry.decide(wanted(Choice.promote, second, first), NOW.replace(tzinfo=UTC))
+    kept = registry.decide(wanted(Choice.keep, second, first), NOW, Policy.manual, Gates())
+    promoted = registry.decide(wanted(Choice.promote, second, first), NOW.replace(tzinfo=UTC), Policy.manual, Gates())
     log = registry.history("road_test")
     assert log[1:] == [kept, promoted]
     assert [(line.seq, str(line.decision), line.production_version) for line in log] == [
@@ -248,7 +248,7 @@ def test_a_refusal_leaves_the_log_as_it_was(registry: Registry) -> None:
         (wanted(Choice.promote, first, first), Policy.automatic),
     ]:
         with pytest.raises(DecisionRefusedError):
-            registry.decide(request, NOW, policy)
+            registry.decide(request, NOW, policy, Gates())
     assert registry.history("road_test") == before
 
 
@@ -277,13 +277,13 @@ def test_of_two_processes_that_decide_at_once_one_wins_the_other_is_told_and_rea
 
 def test_a_retired_version_stays_readable_and_cannot_be_used_again(registry: Registry) -> None:
     first, second = production_of_two(registry)
-    registry.decide(wanted(Choice.retire, second, first), NOW)
+    registry.decide(wanted(Choice.retire, second, first), NOW, Policy.manual, Gates())
     assert registry.load(second).row.version == second
     current = registry.current("road_test")
     assert current is not None
     assert current.version == first
     with pytest.raises(DecisionRefusedError, match="was retired"):
-        registry.decide(wanted(Choice.promote, second, first), NOW)
+        registry.decide(wanted(Choice.promote, second, first), NOW, Policy.manual, Gates())
 
 
 @pytest.mark.fault(42)

@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -161,7 +160,7 @@ def test_one_that_came_and_went_between_two_builds_changes_nothing(plant):
 @pytest.mark.parametrize(
     ("other", "names"),
     [
-        ({"target": replace(ROAD_TEST, horizon=timedelta(days=1))}, "target"),
+        ({"target": replace(ROAD_TEST, horizon_days=1)}, "target"),
         ({"declared": {"falhas.csv": (1, 30)}}, "declared periods"),
         ({"sequence_length": 3}, "sequence length"),
         ({"code": "2"}, "rules"),
