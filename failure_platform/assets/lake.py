@@ -6,7 +6,6 @@ What belongs here: take each staged upload into the lake, keep the ledger, show 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -29,6 +28,7 @@ from failure_platform.resources.dagster_events import kept_open
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.ingest import ingest_uploads
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.storage.clock import utc_now
 
 _OWN_MEANINGS = {
     "upload": "The upload that the row came with.",
@@ -109,13 +109,9 @@ def _ingest(platform: Platform, contract: Contract, receipts: Sequence[Receipt])
         contract,
         receipts,
         platform.person_key,
-        _now,
+        utc_now,
         lambda receipt, line: platform.inbox.mark(receipt, line.state),
     )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _ledger(lines: Sequence[UploadLine]) -> pd.DataFrame:

@@ -5,7 +5,6 @@ leave the lake (resources.withdrawing).
 """
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -16,6 +15,7 @@ from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.withdraw import NotWithdrawableError, withdraw
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.storage.clock import utc_now
 from failure_platform.settings import Settings
 
 _COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
@@ -41,9 +41,8 @@ def withdraw_upload(settings: Settings, upload: str, who: str, why: str) -> dict
     contract = CONTRACTS[line.kind]
     with instance.opened(settings) as dagster:
         platform.inbox.mark(platform.inbox.receipt(line.kind, line.upload), "withdrawn")
-        now = datetime.now(UTC).replace(tzinfo=None)
         with platform.lake.write() as connection:
-            line = withdraw(connection, contract, line.upload, f"withdrawn by {who}: {why}", now)
+            line = withdraw(connection, contract, line.upload, f"withdrawn by {who}: {why}", utc_now())
         # The stages behind the lake are redone as after an upload.
         dagster.report_runless_asset_event(
             dg.AssetMaterialization(

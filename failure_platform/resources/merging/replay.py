@@ -17,8 +17,9 @@ from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.tables import upload_tables
 from failure_platform.resources.merging.ingest import facts_of, ingest_uploads
 from failure_platform.resources.merging.ledger import write_line
-from failure_platform.resources.platform import Platform
 from failure_platform.resources.storage import sql_text
+from failure_platform.resources.uploads.inbox import Inbox
+from failure_platform.resources.uploads.staging import Staging
 
 _WITHDRAWN = "withdrawn before the lake was rebuilt"
 
@@ -40,7 +41,14 @@ class Compared:
         return self.state_before == self.state_after
 
 
-def rebuild(platform: Platform, lake: Lake, now: Callable[[], datetime], say: Callable[[str], None]) -> list[Receipt]:
+def rebuild(
+    inbox: Inbox,
+    staging: Staging,
+    lake: Lake,
+    person_key: bytes,
+    now: Callable[[], datetime],
+    say: Callable[[str], None],
+) -> list[Receipt]:
     """Take every archived upload into an empty lake, in order of arrival; return their receipts.
 
     Withdrawn uploads stay out and keep a line that says so. An upload whose original was never archived (it was
@@ -48,14 +56,14 @@ def rebuild(platform: Platform, lake: Lake, now: Callable[[], datetime], say: Ca
     """
     taken: list[Receipt] = []
     for kind, contract in CONTRACTS.items():
-        receipts = sorted(platform.inbox.receipts(kind), key=lambda r: (r.received_at, r.key))
-        archived = [r for r in receipts if r.state != "withdrawn" and platform.inbox.archived(r)]
+        receipts = sorted(inbox.receipts(kind), key=lambda r: (r.received_at, r.key))
+        archived = [r for r in receipts if r.state != "withdrawn" and inbox.archived(r)]
         ingest_uploads(
             lake,
-            platform.staging,
+            staging,
             contract,
             archived,
-            platform.person_key,
+            person_key,
             now,
             lambda receipt, line: say(f"{line.kind}: {receipt.name} {line.state}, {line.merged:,} rows"),
         )

@@ -16,12 +16,13 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
 
 from failure_platform.domain.arrivals import Receipt, Sighting, State, is_upload, shown_name, upload_key
 from failure_platform.resources.storage.atomic_files import atomic_write, sweep
+from failure_platform.resources.storage.clock import utc_now
 from failure_platform.resources.storage.disk_space import require_room, room_for
 from failure_platform.resources.storage.failpoints import failpoint
 
@@ -78,7 +79,7 @@ class Inbox:
         known = self.receipt_of_content(kind, digest)
         if known is not None:
             return known
-        now = datetime.now(UTC).replace(tzinfo=None)
+        now = utc_now()
         name = shown_name(sighting.name)
         receipt = Receipt(upload_key(name, digest, now), kind, name, digest, sighting.size, now)
         self._write(receipt)
