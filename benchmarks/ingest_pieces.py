@@ -61,7 +61,7 @@ def ingest(home: str, kinds: list[str]) -> None:
             if stats.start_time and stats.end_time
         }
     with platform.lake.read() as connection:
-        lines = [line for line in views.ledger(connection) if line.upload in taken]
+        lines = [line for line in views.ledger(connection) if line.key in taken]
     counts = {name: sum(getattr(line, name) for line in lines) for name in ("rows_in", "merged", "quarantined")}
     tell(seconds=seconds, steps=steps, lake_bytes=settings.lake_file.stat().st_size, **counts)
 
@@ -189,9 +189,9 @@ def _merged_and_checked(platform: Any, receipt: Any) -> None:
     )
     with platform.lake.read() as connection:
         found = (
-            views.ledger_disagreements(connection, [line.upload]),
-            views.contract_violations(connection, contract, [line.upload]),
-            views.doubled_keys(connection, contract, [line.upload]),
+            views.ledger_disagreements(connection, [line.key]),
+            views.contract_violations(connection, contract, [line.key]),
+            views.doubled_keys(connection, contract, [line.key]),
         )
     if found != ([], 0, 0) or line.state != "merged":
         raise RuntimeError(f"{line} was not merged as it should be: {found}")

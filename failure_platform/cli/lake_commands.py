@@ -78,7 +78,7 @@ def replay_lake(settings: Settings, *, check: bool, say: Callable[[str], None]) 
                 result["carried_over"] = replay.carry_over(source, fresh) if source is not None else []
                 result["kept"] = repairs.put_in_place(fresh.path, platform.lake)
                 with platform.lake.read() as connection:
-                    lines = {line.upload: line for line in views.ledger(connection)}
+                    lines = {line.key: line for line in views.ledger(connection)}
                 for receipt in receipts:
                     platform.inbox.mark(receipt, lines[receipt.key].state)
                 _tell_dagster(settings, [receipts_of[-1] for receipts_of in _by_kind(receipts, kinds) if receipts_of])

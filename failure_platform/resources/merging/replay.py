@@ -15,8 +15,8 @@ from failure_platform.domain.ledger import line_of
 from failure_platform.resources.lake import views
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.tables import upload_tables
-from failure_platform.resources.merging.ingest import facts_of, ingest_uploads
-from failure_platform.resources.merging.ledger import write_line
+from failure_platform.resources.merging.ingest import ingest_uploads
+from failure_platform.resources.merging.ledger import write_lines
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.uploads.inbox import Inbox
 from failure_platform.resources.uploads.staging import Staging
@@ -68,9 +68,10 @@ def rebuild(
             lambda receipt, line: say(f"{line.kind}: {receipt.name} {line.state}, {line.merged:,} rows"),
         )
         with lake.write() as connection:
-            for receipt in receipts:
-                if receipt.state == "withdrawn":
-                    write_line(connection, line_of(facts_of(receipt), "withdrawn", now(), reason=_WITHDRAWN))
+            write_lines(
+                connection,
+                [line_of(r, "withdrawn", now(), reason=_WITHDRAWN) for r in receipts if r.state == "withdrawn"],
+            )
         taken += archived
     return taken
 
