@@ -78,6 +78,19 @@ def lake(work: Path, rows: int) -> tuple[Path, Simulation]:
     return home, batches[-1][0]
 
 
+def many_uploads(work: Path, number: int, file: Path, kind: str) -> Path:
+    """Return a home with so many uploads in its ledger and among its receipts, all made from one small file."""
+    home = work / f"ledger_{number}"
+    done = home / "built"
+    if not done.exists():
+        shutil.rmtree(home, ignore_errors=True)
+        drop([file], home, kind)
+        measured("fill_ledger", work / "log" / f"fill_{number}", home=home, kind=kind, number=number)
+        shutil.rmtree(home / "uploads")
+        done.touch()
+    return home
+
+
 @contextmanager
 def fresh(work: Path, like: Path | None = None) -> Iterator[Path]:
     """Give a home of one measurement, a copy of another or empty; it is gone afterwards."""

@@ -18,6 +18,7 @@ FULL_ROWS = 10_000_000
 LARGE_LAKE, SMALL_LAKE, SHIFT_VEHICLES = 85_000_000, 8_500_000, 1_000
 HISTORY_VEHICLES = 82_000
 SMALL_FILES, SMALL_ROWS, SMALL_SECONDS = 1_000, 20, 60
+FEW_UPLOADS, MANY_UPLOADS, LEDGER_FILES = 100, 100_000, 10
 TIGHT = "300MB"
 
 
@@ -194,8 +195,30 @@ def validation(options: Options) -> list[Line]:
     ]
 
 
+def ledger(options: Options) -> list[Line]:
+    """One small upload, where many uploads came before it and where few did. Without Dagster, from file to checks."""
+    model, *files = data.small_files(options.work, LEDGER_FILES + 2, SMALL_ROWS)
+    runs: dict[int, list[Measured]] = {FEW_UPLOADS: [], MANY_UPLOADS: []}
+    for _ in options.times():
+        for number, found in runs.items():
+            with data.fresh(options.work, data.many_uploads(options.work, number, model, "status")) as home:
+                data.drop(files, home, "status")
+                found.append(measured("add_uploads", options.log("add_uploads"), home=home, kind="status"))
+    few, many = runs.values()
+    return [
+        line(
+            f"a file of {SMALL_ROWS} rows, upload to merged and checked without Dagster, {MANY_UPLOADS:,} uploads in "
+            "the ledger",
+            f"{median(many):.2f} s",
+            f"{FEW_UPLOADS} uploads in the ledger: {median(few):.2f} s, {gib(most(few))}",
+            ratio=(median(many) / median(few), 1.3),
+            memory=(most(many), None),
+        )
+    ]
+
+
 PARTS: dict[str, Callable[[Options], list[Line]]] = {
-    part.__name__: part for part in (csv, shift, history, xlsx, small, validation)
+    part.__name__: part for part in (csv, shift, history, xlsx, small, validation, ledger)
 }
 
 

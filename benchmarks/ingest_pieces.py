@@ -9,9 +9,9 @@ Each writes its figures as lines of JSON; the last one counts.
 """
 
 import json
+import statistics
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import duckdb
 import pandas as pd
 
 from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.resources.storage.clock import utc_now
 from failure_platform.settings import Settings
 
 PIECES = {}
@@ -60,7 +61,7 @@ def ingest(home: str, kinds: list[str]) -> None:
             if stats.start_time and stats.end_time
         }
     with platform.lake.read() as connection:
-        lines = [line for line in views.ledger(connection) if line.upload in taken]
+        lines = [line for line in views.ledger(connection) if line.key in taken]
     counts = {name: sum(getattr(line, name) for line in lines) for name in ("rows_in", "merged", "quarantined")}
     tell(seconds=seconds, steps=steps, lake_bytes=settings.lake_file.stat().st_size, **counts)
 
@@ -107,7 +108,7 @@ def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
 
     settings = Settings(home=Path(home))
     received = Received.load(Path(folder))
-    now = datetime.now(UTC).replace(tzinfo=None)
+    now = utc_now()
     begin = time.perf_counter()
     judged = judge_rows(CONTRACTS[kind], received, now, threads=settings.lake_threads, memory_limit=memory_limit)
     seconds = time.perf_counter() - begin
@@ -115,6 +116,85 @@ def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
     if judged.quarantined:
         unexplained = duckdb.sql(f"FROM '{judged.bad}' WHERE len(reasons) = 0").count("*").fetchall()[0][0]
     tell(seconds=seconds, bad=judged.quarantined, unexplained=unexplained)
+
+
+@piece
+def fill_ledger(home: str, kind: str, number: int) -> None:
+    """Merge the one file in the upload folder, and repeat its ledger line and receipt until there are `number`.
+
+    The repeated uploads have no rows of their own: the ledger counts theirs as duplicates.
+    """
+    from failure_platform.resources.platform import Platform
+
+    platform = Platform(Settings(home=Path(home)))
+    (receipt,) = _received(platform, kind)
+    _merged_and_checked(platform, receipt)
+    with platform.lake.write() as connection:
+        connection.execute(
+            """
+            INSERT INTO uploads BY NAME SELECT * EXCLUDE (i) REPLACE (
+                strftime(received_at - to_minutes(i), '%Y%m%dT%H%M%S') || '_part.csv_' || left(sha256(i::VARCHAR), 8)
+                    AS upload,
+                sha256(i::VARCHAR) AS sha256, received_at - to_minutes(i) AS received_at,
+                merged_at - to_minutes(i) AS merged_at, 0 AS merged, rows_in AS duplicate
+            ) FROM uploads, (SELECT range AS i FROM range(1, ?))
+            """,
+            [number],
+        )
+    with platform.lake.read() as connection:
+        lines = connection.execute("SELECT upload, sha256, received_at FROM uploads").fetchall()
+    receipts = Path(home) / "archive" / kind / "receipts"
+    facts = json.loads((receipts / f"{receipt.sha256}.json").read_text()) | {"state": "merged"}
+    for key, sha256, received_at in lines:
+        own = facts | {"key": key, "sha256": sha256, "received_at": received_at.isoformat()}
+        (receipts / f"{sha256}.json").write_text(json.dumps(own, indent=1))
+    tell(seconds=0, uploads=len(lines))
+
+
+@piece
+def add_uploads(home: str, kind: str) -> None:
+    """Take the files in the upload folder in one by one; the median time of one, without that of the first."""
+    from failure_platform.resources.platform import Platform
+
+    platform = Platform(Settings(home=Path(home)))
+    (first, *others) = platform.inbox.look(kind)
+    seconds = []
+    for seen in (first, *others):
+        begin = time.perf_counter()
+        receipt = platform.inbox.receive(kind, seen)
+        _merged_and_checked(platform, receipt)
+        seconds.append(time.perf_counter() - begin)
+    tell(seconds=statistics.median(seconds[1:]), each=seconds)
+
+
+def _received(platform: Any, kind: str) -> list[Any]:
+    return [platform.inbox.receive(kind, seen) for seen in platform.inbox.look(kind)]
+
+
+def _merged_and_checked(platform: Any, receipt: Any) -> None:
+    """Do with one receipt what the raw and the lake asset do, without Dagster."""
+    from failure_platform.resources.lake import views
+    from failure_platform.resources.merging.ingest import ingest_uploads
+
+    kind, contract = receipt.kind, CONTRACTS[receipt.kind]
+    platform.staging.read(platform.inbox.receipt(kind, receipt.key), contract, platform.person_key)
+    (line,) = ingest_uploads(
+        platform.lake,
+        platform.staging,
+        contract,
+        platform.inbox.receipts_of(kind, [receipt.key]),
+        platform.person_key,
+        utc_now,
+        lambda merged, written: platform.inbox.mark(merged, written.state),
+    )
+    with platform.lake.read() as connection:
+        found = (
+            views.ledger_disagreements(connection, [line.key]),
+            views.contract_violations(connection, contract, [line.key]),
+            views.doubled_keys(connection, contract, [line.key]),
+        )
+    if found != ([], 0, 0) or line.state != "merged":
+        raise RuntimeError(f"{line} was not merged as it should be: {found}")
 
 
 @piece

@@ -5,8 +5,6 @@ What belongs here: take each staged upload into the lake, keep the ledger, show 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -29,6 +27,7 @@ from failure_platform.resources.dagster_events import kept_open
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.ingest import ingest_uploads
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.storage.clock import utc_now
 
 _OWN_MEANINGS = {
     "upload": "The upload that the row came with.",
@@ -89,7 +88,7 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
             lines = _ingest(platform, contract, receipts)
             for line in lines:
                 context.add_asset_metadata(
-                    {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}, partition_key=line.upload
+                    {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}, partition_key=line.key
                 )
             if all(line.state == "refused" for line in lines):
                 raise dg.Failure(f"Nothing to merge. {lines[0].reason}", allow_retries=False)
@@ -109,17 +108,13 @@ def _ingest(platform: Platform, contract: Contract, receipts: Sequence[Receipt])
         contract,
         receipts,
         platform.person_key,
-        _now,
+        utc_now,
         lambda receipt, line: platform.inbox.mark(receipt, line.state),
     )
 
 
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)
-
-
 def _ledger(lines: Sequence[UploadLine]) -> pd.DataFrame:
-    return pd.DataFrame([asdict(line) for line in lines])[_COUNTS]
+    return pd.DataFrame([line.columns() for line in lines])[_COUNTS]
 
 
 def _shown(lines: Sequence[UploadLine]) -> pd.DataFrame:
@@ -134,8 +129,8 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
     with platform.lake.read() as connection:
         types = views.column_types(connection, contract.kind)
         rows = views.row_counts(connection)[contract.kind]
-        preview = views.preview(connection, contract.kind, upload=lines[-1].upload)
-        reasons = views.quarantine_reasons(connection, [line.upload for line in lines])
+        preview = views.preview(connection, contract.kind, upload=lines[-1].key)
+        reasons = views.quarantine_reasons(connection, [line.key for line in lines])
     meanings = {c.name: c.description for c in contract.columns} | _OWN_MEANINGS
     columns = [(name, sql, meanings.get(name, "")) for name, sql in types.items()]
     return {
@@ -150,7 +145,7 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
 
 
 def _checks(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -> Iterator[dg.AssetCheckResult]:
-    uploads = [line.upload for line in lines]
+    uploads = [line.key for line in lines]
     with platform.lake.read() as connection:
         disagreements = views.ledger_disagreements(connection, uploads)
         violations = views.contract_violations(connection, contract, uploads)

@@ -110,7 +110,11 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
             say(f"{target}: describing vehicles, training, comparing")
             flow.run("retrain", partition=target)
         with platform.lake.read() as connection:
-            ledger = {line.upload: line for line in views.ledger(connection)}
+            ledger = {
+                line.key: line
+                for kind, files in received.items()
+                for line in views.ledger_lines(connection, kind, {receipt.key for receipt in files.values()})
+            }
         return {
             "uploads": [
                 _ledger_line(ledger, name, receipt)

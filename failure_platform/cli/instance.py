@@ -5,7 +5,6 @@ open. What does not: starting the platform's processes (service), finding and en
 (survivors), and running its jobs (process).
 """
 
-import fcntl
 import json
 import os
 import secrets
@@ -22,6 +21,7 @@ import psutil
 
 from failure_platform.catalog import LOCATION
 from failure_platform.resources.dagster_events import EventLog, kept_open
+from failure_platform.resources.storage.locks import try_lock
 from failure_platform.settings import ENV_PREFIX, Settings
 
 MARK = "FAILURE_PLATFORM_STARTED_AS"
@@ -133,7 +133,7 @@ def exclusive_home(settings: Settings) -> Iterator[str]:
     """
     settings.root.mkdir(parents=True, exist_ok=True)
     with (settings.root / _LOCK).open("a+", encoding="utf-8") as lock:
-        taken, before = _take(lock), _read(lock)
+        taken, before = try_lock(lock), _read(lock)
         # A process that the dead one forked may still hold its lock.
         if before is not None and (taken or not psutil.pid_exists(before.pid)):
             ended = end(before.mark, str(settings.dagster_folder))
@@ -142,7 +142,7 @@ def exclusive_home(settings: Settings) -> Iterator[str]:
                     f"The platform on {settings.root} (process {before.pid}) was killed; ended {ended} processes that "
                     "it had left.\n"
                 )
-            taken = taken or _take(lock)
+            taken = taken or try_lock(lock)
         if not taken:
             raise HomeBusyError(
                 f"Another platform works on {settings.root} (started as process {before.pid if before else 'unknown'}"
@@ -183,14 +183,6 @@ class _Holder:
 
     pid: int
     mark: str
-
-
-def _take(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _read(lock: TextIO) -> _Holder | None:

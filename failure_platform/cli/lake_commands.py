@@ -7,7 +7,6 @@ and put in place (resources.repairs).
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -19,6 +18,7 @@ from failure_platform.resources.lake.errors import LakeError
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging import replay
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.storage.clock import utc_now
 from failure_platform.settings import Settings
 
 
@@ -57,7 +57,7 @@ def replay_lake(settings: Settings, *, check: bool, say: Callable[[str], None]) 
         shutil.rmtree(folder, ignore_errors=True)
         fresh = Lake(folder / settings.lake_file.name, threads=settings.lake_threads, memory_limit=settings.lake_memory)
         try:
-            receipts = replay.rebuild(platform, fresh, _now, say)
+            receipts = replay.rebuild(platform.inbox, platform.staging, fresh, platform.person_key, utc_now, say)
             old, unreadable = platform.lake, None
             try:
                 kinds = replay.compare(old, fresh)
@@ -78,7 +78,7 @@ def replay_lake(settings: Settings, *, check: bool, say: Callable[[str], None]) 
                 result["carried_over"] = replay.carry_over(source, fresh) if source is not None else []
                 result["kept"] = repairs.put_in_place(fresh.path, platform.lake)
                 with platform.lake.read() as connection:
-                    lines = {line.upload: line for line in views.ledger(connection)}
+                    lines = {line.key: line for line in views.ledger(connection)}
                 for receipt in receipts:
                     platform.inbox.mark(receipt, lines[receipt.key].state)
                 _tell_dagster(settings, [receipts_of[-1] for receipts_of in _by_kind(receipts, kinds) if receipts_of])
@@ -99,7 +99,3 @@ def _tell_dagster(settings: Settings, last: Sequence[Receipt]) -> None:
             dagster.report_runless_asset_event(
                 dg.AssetMaterialization(receipt.kind, partition=receipt.key, metadata={"rebuilt by": "replay"})
             )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

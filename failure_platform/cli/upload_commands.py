@@ -4,8 +4,6 @@ What belongs here: finding the upload that a person means, and telling Dagster w
 leave the lake (resources.withdrawing).
 """
 
-from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
@@ -16,6 +14,7 @@ from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.withdraw import NotWithdrawableError, withdraw
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.storage.clock import utc_now
 from failure_platform.settings import Settings
 
 _COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
@@ -24,7 +23,7 @@ _COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
 def list_uploads(settings: Settings, kind: str | None = None) -> dict[str, Any]:
     """Return the ledger in order of arrival, of one kind or of all: `uploads`, one object per line."""
     with Platform(settings).lake.read() as connection:
-        return {"uploads": [asdict(line) for line in views.ledger(connection, kind)]}
+        return {"uploads": [line.columns() for line in views.ledger(connection, kind)]}
 
 
 def withdraw_upload(settings: Settings, upload: str, who: str, why: str) -> dict[str, Any]:
@@ -40,27 +39,25 @@ def withdraw_upload(settings: Settings, upload: str, who: str, why: str) -> dict
     line = _meant(platform, upload)
     contract = CONTRACTS[line.kind]
     with instance.opened(settings) as dagster:
-        platform.inbox.mark(platform.inbox.receipt(line.kind, line.upload), "withdrawn")
-        now = datetime.now(UTC).replace(tzinfo=None)
+        platform.inbox.mark(platform.inbox.receipt(line.kind, line.key), "withdrawn")
         with platform.lake.write() as connection:
-            line = withdraw(connection, contract, line.upload, f"withdrawn by {who}: {why}", now)
+            line = withdraw(connection, contract, line.key, f"withdrawn by {who}: {why}", utc_now())
         # The stages behind the lake are redone as after an upload.
         dagster.report_runless_asset_event(
             dg.AssetMaterialization(
-                line.kind, partition=line.upload, metadata={"withdrawn by": who, "why": why, "file": line.name}
+                line.kind, partition=line.key, metadata={"withdrawn by": who, "why": why, "file": line.name}
             )
         )
-    return asdict(line)
+    return line.columns()
 
 
 def _meant(platform: Platform, upload: str) -> UploadLine:
     with platform.lake.read() as connection:
-        lines = views.ledger(connection)
-    found = [line for line in lines if upload in (line.upload, line.name) or line.sha256.startswith(upload)]
-    if len(found) == 1:
-        return found[0]
-    several = ", ".join(line.upload for line in found)
+        lines = views.ledger_lines_called(connection, upload)
+    if len(lines) == 1:
+        return lines[0]
+    several = ", ".join(line.key for line in lines)
     raise NotWithdrawableError(
-        f"'{upload}' is {f'several uploads: {several}' if found else 'no upload of this lake'}. Give the key, the hash "
+        f"'{upload}' is {f'several uploads: {several}' if lines else 'no upload of this lake'}. Give the key, the hash "
         "or the file name of one; `failure-platform uploads` lists them."
     )

@@ -29,10 +29,16 @@ class Sighting:
 
 
 @dataclass(frozen=True)
-class Receipt:
-    """What is known of an upload before its rows are: its identity and where it came from.
+class Upload:
+    """The identity of an upload.
 
-    `key` is its partition key; `state` follows the ledger (which stays the truth); `attempt` counts the tries.
+    Args:
+        key: its partition key (see `upload_key`).
+        kind: name of its kind.
+        name: file name as it is shown (see `shown_name`).
+        sha256: hash of the content, which is the identity of an upload within its kind.
+        size: of the original, in bytes.
+        received_at: when the content was first seen, UTC without a zone.
     """
 
     key: str
@@ -41,6 +47,12 @@ class Receipt:
     sha256: str
     size: int
     received_at: datetime
+
+
+@dataclass(frozen=True)
+class Receipt(Upload):
+    """What is known of an upload before it is opened: `state` follows the ledger, `attempt` counts the attempts."""
+
     state: State = "received"
     attempt: int = 1
 

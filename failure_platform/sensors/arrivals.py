@@ -86,8 +86,9 @@ def answers(
             ended.append(one)
     if not ended:
         return Answers(pending, ())
-    receipts = {receipt.key: receipt for receipt in inbox.receipts(kind)}
-    return Answers(pending, [stretch for one in ended for stretch in unanswered(one.uploads(known), receipts)])
+    uploads = [one.uploads(known) for one in ended]
+    receipts = inbox.receipts_by_key(kind, {key for keys in uploads for key in keys})
+    return Answers(pending, [stretch for keys in uploads for stretch in unanswered(keys, receipts)])
 
 
 RANGE_START = "dagster/asset_partition_range_start"

@@ -8,7 +8,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.ledger import UploadFacts
 from failure_platform.resources.lake import views
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.reading.upload import read_upload
@@ -54,8 +53,7 @@ def take(home: Path, receipt) -> None:
     contract, inbox = CONTRACTS[receipt.kind], inbox_of(home)
     work = home / "staging" / f"{os.getpid()}-{receipt.key}"
     received = read_upload(inbox.original(receipt), contract, work, person_key=b"key", threads=1)
-    facts = UploadFacts(receipt.key, receipt.kind, receipt.name, receipt.sha256, receipt.size, receipt.received_at)
-    merge_uploads(lake_of(home), contract, [(facts, received)], datetime(2026, 11, 21, 12))
+    merge_uploads(lake_of(home), contract, [(receipt, received)], datetime(2026, 11, 21, 12))
     inbox.mark(receipt, "merged")
     with (home / "acknowledged").open("a") as out:
         out.write(f"{receipt.name}\n")
@@ -95,7 +93,7 @@ def look(home: Path) -> tuple:
         assert views.ledger_disagreements(con) == []
         ledger = views.ledger(con)
         for kind, contract in CONTRACTS.items():
-            uploads = [line.upload for line in ledger if line.kind == kind]
+            uploads = [line.key for line in ledger if line.kind == kind]
             assert not uploads or views.doubled_keys(con, contract, uploads) == 0
         content = tuple(views.content_hash(con, contract) for contract in CONTRACTS.values())
         (quarantined,) = con.execute("SELECT count(*) FROM quarantine").fetchone()

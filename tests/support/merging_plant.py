@@ -2,8 +2,8 @@
 
 import datetime as dt
 
+from failure_platform.domain.arrivals import Upload
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.ledger import UploadFacts
 from failure_platform.resources.lake import views
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging.merge import merge, validate_uploads
@@ -31,7 +31,7 @@ class Plant:
 
     def facts(self, kind="resultados"):
         self.count += 1
-        return UploadFacts(
+        return Upload(
             f"u{self.count:03}", kind, f"{kind}.csv", f"{self.count:064}", 1, NOON + dt.timedelta(minutes=self.count)
         )
 
@@ -66,7 +66,7 @@ class Plant:
                 con.execute(f"SELECT * FROM duplicate_{kind} ORDER BY ALL").fetchall(),
                 con.execute("SELECT * EXCLUDE (quarantined_at, corrected_at) FROM quarantine ORDER BY ALL").fetchall(),
             ]
-            return tables, {line.upload: counts(line) for line in views.ledger(con) if line.state == "merged"}
+            return tables, {line.key: counts(line) for line in views.ledger(con) if line.state == "merged"}
 
     def see(self, look, *args):
         with self.lake.read() as con:

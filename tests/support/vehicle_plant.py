@@ -67,7 +67,7 @@ class VehiclePlant(Plant):
 
     def take(self, *uploads):
         """Merge (kind, content), each as an upload of its own; return their keys."""
-        return [self.merge(content, kind).upload for kind, content in uploads]
+        return [self.merge(content, kind).key for kind, content in uploads]
 
     def update(self, target=ROAD_TEST, declared=None, sequence_length=0, code="1", whole=None):
         periods = {

@@ -59,9 +59,9 @@ def unreadable(file: Path, error: Exception) -> LakeUnreadableError:
     return LakeUnreadableError(f"The file {file} cannot be read: {error}. It was left as it is. {REPAIR}")
 
 
-def still_in_use(file: Path, seconds: float, who: str) -> str:
-    """Say who held a file of the lake until the deadline."""
-    return (
+def busy(file: Path, seconds: float, who: str) -> LakeBusyError:
+    """Return the error of a file of the lake that `who` held until the deadline."""
+    return LakeBusyError(
         f"The lake {file} was still in use after {seconds:g} s: {who}. "
         f"Wait for that work to end, or stop that process, and try again."
     )

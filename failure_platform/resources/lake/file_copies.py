@@ -8,11 +8,10 @@ import errno
 import fcntl
 import os
 import shutil
-import struct
 from pathlib import Path
-from typing import BinaryIO
 
 from failure_platform.resources.storage.failpoints import failpoint
+from failure_platform.resources.storage.locks import try_lock_range
 
 _FICLONE = 0x40049409  # linux/fs.h; Python's fcntl has no name for it yet
 _LARGEST_PIECE = 1 << 30
@@ -21,7 +20,6 @@ _NOT_OFFERED = (
     *(errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP),
     *(errno.EPERM, errno.EBADF, errno.ENOTTY),
 )
-_HELD = (errno.EACCES, errno.EAGAIN)
 
 
 def share(source: Path, target: Path) -> bool:
@@ -63,7 +61,7 @@ def renew(source: Path, older: Path, target: Path) -> bool:
     except FileNotFoundError:
         return False
     with made, source.open("rb") as original:
-        if not _nobody_has(made):
+        if not try_lock_range(made):
             return False
         older.replace(target)
         failpoint("publish.spare_taken")
@@ -73,19 +71,4 @@ def renew(source: Path, older: Path, target: Path) -> bool:
             if made.readinto(theirs) < read or ours != theirs:
                 made.seek(original.tell() - read)
                 made.write(memoryview(ours)[:read])
-    return True
-
-
-def _nobody_has(file: BinaryIO) -> bool:
-    """Lock a file for as long as it is open here; False where a DuckDB has it open, in this process or another one."""
-    if not hasattr(fcntl, "F_OFD_SETLK"):
-        return False
-    # DuckDB's own lock belongs to its process; one that belongs to the open file meets it there too.
-    whole_file = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    try:
-        fcntl.fcntl(file.fileno(), fcntl.F_OFD_SETLK, whole_file)
-    except OSError as refused:
-        if refused.errno not in _HELD:
-            raise
-        return False
     return True

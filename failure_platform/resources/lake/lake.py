@@ -11,17 +11,19 @@ for a writer, and no writer waits for them.
 import contextlib
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import duckdb
 
 from failure_platform.resources.lake import errors, snapshot
 from failure_platform.resources.lake.errors import telling_damage
-from failure_platform.resources.lake.opening import Opening, WritersLock, commits_in, pause, sweep_spills
+from failure_platform.resources.lake.opening import Opening, commits_in, sweep_spills
 from failure_platform.resources.lake.tables import create_tables
 from failure_platform.resources.storage.atomic_files import atomic_write
 from failure_platform.resources.storage.disk_space import require_room, room_for
 from failure_platform.resources.storage.failpoints import failpoint
+from failure_platform.resources.storage.locks import QueuedLock, pause
 
 _NOT_WRITTEN = (
     "Nothing of this write was kept, and what was committed before is safe. Originals stay in the upload folder and in "
@@ -47,7 +49,12 @@ class Lake:
         self.wait_seconds = wait_seconds
         self.threads = threads
         self.memory_limit = memory_limit
-        self.lock = WritersLock(self.path, wait_seconds)
+        self.lock = QueuedLock(
+            self.path.with_name("lake.lock"),
+            self.path.with_name("lake.queue"),
+            wait_seconds,
+            partial(errors.busy, self.path, wait_seconds),
+        )
         self.opening = Opening(wait_seconds, threads, memory_limit)
 
     @contextlib.contextmanager

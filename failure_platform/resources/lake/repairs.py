@@ -10,7 +10,6 @@ is called whole before all of it was read.
 import contextlib
 import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -21,6 +20,7 @@ from failure_platform.resources.lake.file_copies import copy
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.atomic_files import atomic_write, sync
+from failure_platform.resources.storage.clock import utc_now
 from failure_platform.resources.storage.disk_space import require_room
 
 _NOTHING_CHANGED = "Nothing was changed: make room and run the command again."
@@ -102,7 +102,7 @@ def _exchange(fresh: Path, lake: Lake) -> Path | None:
     with contextlib.closing(lake.opening.connect(fresh, read_only=False)) as con:
         con.execute("CREATE OR REPLACE TABLE commits AS SELECT CAST(? AS BIGINT) AS number", [commits])
         con.execute("CHECKPOINT")
-    kept = lake.path.with_name(f"{lake.path.stem}.kept-{datetime.now(UTC):%Y%m%dT%H%M%S%f}{lake.path.suffix}")
+    kept = lake.path.with_name(f"{lake.path.stem}.kept-{utc_now():%Y%m%dT%H%M%S%f}{lake.path.suffix}")
     existed, log = lake.path.exists(), snapshot.log_of(lake.path)
     if existed:
         os.link(lake.path, kept)  # both names at once: at no moment is there no lake

@@ -4,22 +4,18 @@ Belongs here: counts, previews, reasons and the comparison of ledger and tables.
 and whatever else is computed from the rows (`domain`).
 """
 
-import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import duckdb
 import ibis
 import pandas as pd
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
-from failure_platform.domain.ledger import UploadLine
+from failure_platform.domain.ledger import LEDGER_COLUMNS, UploadLine
 from failure_platform.domain.rows.validation import breaking_rows
 from failure_platform.resources.lake.tables import duplicate_table, superseded_table
 from failure_platform.resources.storage import sql_text
-
-LEDGER_FIELDS = tuple(field.name for field in dataclasses.fields(UploadLine))
-"""Columns of the ledger, in the order of `UploadLine`."""
 
 _OWN_COLUMNS = ("upload", "row_hash")
 
@@ -29,9 +25,19 @@ def ledger(con: duckdb.DuckDBPyConnection, kind: str | None = None) -> list[Uplo
     return _lines(con, "WHERE ? IS NULL OR kind = ?", [kind, kind])
 
 
+def ledger_lines(con: duckdb.DuckDBPyConnection, kind: str, keys: Collection[str]) -> list[UploadLine]:
+    """Return the lines of some uploads of a kind in order of arrival; those that have none are left out."""
+    return _lines(con, "WHERE kind = ? AND upload IN (SELECT unnest(CAST(? AS VARCHAR[])))", [kind, list(keys)])
+
+
 def ledger_line(con: duckdb.DuckDBPyConnection, key: str) -> UploadLine | None:
-    """Return the line of an upload, or None where the lake has never heard of it."""
+    """Return the line of an upload, or None where the ledger has none."""
     return next(iter(_lines(con, "WHERE upload = ?", [key])), None)
+
+
+def ledger_lines_called(con: duckdb.DuckDBPyConnection, text: str) -> list[UploadLine]:
+    """Return the lines of the uploads whose key or file name is `text`, or whose hash begins with it."""
+    return _lines(con, "WHERE upload = ? OR name = ? OR starts_with(sha256, ?)", [text, text, text])
 
 
 def row_counts(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
@@ -88,17 +94,25 @@ def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] 
 
     Args:
         con: a connection to the lake.
-        uploads: look at these and at those whose rows they replaced, at the cost of their rows; None looks at all.
+        uploads: compare these and those whose rows they replaced, at the cost of their rows; None compares all.
     """
     found: list[tuple[str, str, int, int]] = []
     for contract in CONTRACTS.values():
         kind, superseded = sql_text.name(contract.kind), sql_text.name(superseded_table(contract))
-        lines = [line.upload for line in ledger(con, contract.kind)]
+        lines: list[str] = []
         if uploads is not None:
-            touched = con.execute(
-                f"SELECT DISTINCT upload FROM {superseded} WHERE list_contains(?, superseded_by)", [list(uploads)]
+            rows = con.execute(
+                f"""
+                SELECT DISTINCT upload FROM uploads WHERE kind = $kind AND (
+                    upload IN (SELECT unnest($uploads))
+                    OR upload IN (SELECT upload FROM {superseded} WHERE list_contains($uploads, superseded_by))
+                ) ORDER BY upload
+            """,
+                {"kind": contract.kind, "uploads": list(uploads)},
             ).fetchall()
-            lines = sorted({*uploads, *(upload for (upload,) in touched)} & set(lines))
+            lines = [key for (key,) in rows]
+            if not lines:
+                continue
         of_these = "true" if uploads is None else "list_contains($lines, upload)"
         within = "true" if uploads is None else _span(con, lines)
         found += con.execute(
@@ -193,10 +207,9 @@ def _number(con: duckdb.DuckDBPyConnection, query: str, values: Sequence[object]
     return int(con.execute(query, list(values)).fetchall()[0][0])
 
 
-def _lines(con: duckdb.DuckDBPyConnection, where: str, values: list[str | None]) -> list[UploadLine]:
+def _lines(con: duckdb.DuckDBPyConnection, where: str, values: list[object]) -> list[UploadLine]:
     rows = con.execute(
-        f"SELECT {', '.join(LEDGER_FIELDS)} FROM uploads {where} ORDER BY received_at, upload",
-        values,
+        f"SELECT {', '.join(LEDGER_COLUMNS)} FROM uploads {where} ORDER BY received_at, upload", values
     ).fetchall()
-    found = [dict(zip(LEDGER_FIELDS, row, strict=True)) for row in rows]
-    return [UploadLine(**{**line, "understood": json.loads(line["understood"] or "{}")}) for line in found]
+    lines = [dict(zip(LEDGER_COLUMNS, row, strict=True)) for row in rows]
+    return [UploadLine.from_columns({**line, "understood": json.loads(line["understood"] or "{}")}) for line in lines]

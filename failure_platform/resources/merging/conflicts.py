@@ -23,7 +23,7 @@ _FATES = ("merged", "superseded", "duplicate")
 
 def resolve_conflicts(
     con: duckdb.DuckDBPyConnection, contract: Contract, keys: str, at: datetime, *, claims: str = "", without: str = ""
-) -> None:
+) -> set[str]:
     """Apply the rule to some keys, and correct the lines of every upload whose rows move.
 
     Args:
@@ -33,18 +33,22 @@ def resolve_conflicts(
         at: the time noted with rows that are superseded now.
         claims: a SELECT (the contract's columns, row_hash, upload) of claims that are not in the tables yet.
         without: an upload whose claims leave.
+
+    Returns:
+        the keys of the uploads whose lines changed.
     """
     key = sql_text.names(contract.key)
     con.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT {key} FROM ({keys})")
     first, last = con.execute('SELECT min("DATA"), max("DATA") FROM touched').fetchall()[0]
     if first is None:
-        return
+        return set()
     within = sql_text.between(first, last)
     _gather(con, contract, within)
     _rule(con, contract, claims, without)
-    _move(con, contract, at)
+    changed = _move(con, contract, at)
     for table in ("touched", "found", "ruled", "gone", "come"):
         con.execute(f"DROP TABLE {table}")
+    return changed
 
 
 def same_key(contract: Contract, left: str, right: str) -> str:
@@ -107,7 +111,7 @@ def _rule(con: duckdb.DuckDBPyConnection, contract: Contract, claims: str, witho
     )
 
 
-def _move(con: duckdb.DuckDBPyConnection, contract: Contract, at: datetime) -> None:
+def _move(con: duckdb.DuckDBPyConnection, contract: Contract, at: datetime) -> set[str]:
     """Take out what is no longer so, put in what is so now, and correct the ledger."""
     same = (
         f"found.fate = ruled.fate AND found.upload = ruled.upload AND found.row_hash = ruled.row_hash "
@@ -130,7 +134,7 @@ def _move(con: duckdb.DuckDBPyConnection, contract: Contract, at: datetime) -> N
             f"INSERT INTO {sql_text.name(table)} BY NAME SELECT {stored[fate]} FROM come WHERE fate = $fate",
             {"fate": fate} | ({"at": at} if "$at" in stored[fate] else {}),
         )
-    count_moves(
+    return count_moves(
         con,
         "SELECT upload, fate, count(*) AS number FROM come GROUP BY ALL "
         "UNION ALL SELECT upload, fate, -count(*) FROM gone GROUP BY ALL",

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from failure_platform.domain.arrivals import Receipt, groups
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.ledger import UploadFacts, UploadLine
+from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging.ledger import refuse
 from failure_platform.resources.merging.merge import merge, validate_uploads
@@ -41,20 +41,15 @@ def ingest_uploads(
     """
     taken: list[UploadLine] = []
     for group in groups(receipts, MOST_BYTES_PER_TRANSACTION):
-        staged = [(facts_of(receipt), staging.rows(receipt, contract, person_key)) for receipt in group]
-        validated = validate_uploads(lake, contract, [(f, s) for f, s in staged if not isinstance(s, Refused)])
+        staged = [(receipt, staging.rows(receipt, contract, person_key)) for receipt in group]
+        validated = validate_uploads(lake, contract, [(r, s) for r, s in staged if not isinstance(s, Refused)])
         with lake.write() as connection:
-            lines = {line.upload: line for line in merge(connection, contract, validated, now())}
-            for facts, read in staged:
+            lines = {line.key: line for line in merge(connection, contract, validated, now())}
+            for receipt, read in staged:
                 if isinstance(read, Refused):
-                    lines[facts.key] = refuse(connection, facts, read.reason, now())
+                    lines[receipt.key] = refuse(connection, receipt, read.reason, now())
         for receipt in group:
             tell(receipt, lines[receipt.key])
             staging.drop(receipt)
         taken += [lines[receipt.key] for receipt in group]
     return taken
-
-
-def facts_of(receipt: Receipt) -> UploadFacts:
-    """Return what the ledger keeps of a receipt."""
-    return UploadFacts(receipt.key, receipt.kind, receipt.name, receipt.sha256, receipt.size, receipt.received_at)

@@ -1,16 +1,13 @@
-"""Writes the ledger: one line per upload, corrected where a later upload or a withdrawal moves its rows.
+"""Writes the ledger: one line per upload, corrected where a later upload or a withdrawal moves its rows."""
 
-Belongs here: those writes. Does not belong here: reading lines (`lake_views`) and counting rows (`merging`).
-"""
-
-import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import duckdb
 
-from failure_platform.domain.ledger import UploadFacts, UploadLine, line_of
+from failure_platform.domain.arrivals import Upload
+from failure_platform.domain.ledger import LEDGER_COLUMNS, UploadLine, line_of
 from failure_platform.resources.lake import views
 
 
@@ -18,26 +15,24 @@ class LedgerError(Exception):
     """The counts of an upload do not add up; its transaction must be rolled back."""
 
 
-def write_line(con: duckdb.DuckDBPyConnection, line: UploadLine) -> None:
-    """Write an upload's line in the place of the one it has."""
-    fields = views.LEDGER_FIELDS
-    values = dataclasses.asdict(line) | {"understood": json.dumps(line.understood, ensure_ascii=False)}
-    con.execute("DELETE FROM uploads WHERE upload = ?", [line.upload])
-    con.execute(
-        f"INSERT INTO uploads ({', '.join(fields)}) VALUES ({', '.join('?' for _ in fields)})",
-        [values[name] for name in fields],
-    )
+def write_lines(con: duckdb.DuckDBPyConnection, lines: Sequence[UploadLine]) -> None:
+    """Write the lines of uploads in the place of those that they have."""
+    con.execute("DELETE FROM uploads WHERE upload IN (SELECT unnest(?))", [[line.key for line in lines]])
+    marks = ", ".join("?" for _ in LEDGER_COLUMNS)
+    for line in lines:
+        values = line.columns() | {"understood": json.dumps(line.understood, ensure_ascii=False)}
+        con.execute(f"INSERT INTO uploads ({', '.join(LEDGER_COLUMNS)}) VALUES ({marks})", list(values.values()))
 
 
-def count_moves(con: duckdb.DuckDBPyConnection, moves: str) -> None:
-    """Correct lines by rows that came to a fate or left it.
+def count_moves(con: duckdb.DuckDBPyConnection, moves: str) -> set[str]:
+    """Correct the lines of uploads whose rows were given a fate or lost it; return the keys of these uploads.
 
     Args:
         con: the transaction.
         moves: a SELECT of (upload, fate, number): fate is merged, duplicate or superseded; a number is negative for
             rows that left.
     """
-    con.execute(f"""
+    changed = con.execute(f"""
         UPDATE uploads SET merged = uploads.merged + moved.merged,
             duplicate = uploads.duplicate + moved.duplicate, superseded = uploads.superseded + moved.superseded
         FROM (
@@ -46,7 +41,9 @@ def count_moves(con: duckdb.DuckDBPyConnection, moves: str) -> None:
                 coalesce(sum(number) FILTER (fate = 'superseded'), 0) AS superseded
             FROM ({moves}) GROUP BY upload
         ) AS moved WHERE uploads.upload = moved.upload
-    """)
+        RETURNING uploads.upload
+    """).fetchall()
+    return {key for (key,) in changed}
 
 
 def require_balance(lines: Iterable[UploadLine]) -> None:
@@ -58,13 +55,13 @@ def require_balance(lines: Iterable[UploadLine]) -> None:
     for line in lines:
         if not line.balanced:
             raise LedgerError(
-                f"Upload {line.upload} does not add up and nothing was changed: {line.rows_in} rows came in, but "
+                f"Upload {line.key} does not add up and nothing was changed: {line.rows_in} rows came in, but "
                 f"{line.merged} merged + {line.duplicate} duplicate + {line.superseded} superseded + "
                 f"{line.quarantined} quarantined. Please report this with the file; the lake is as it was."
             )
 
 
-def refuse(con: duckdb.DuckDBPyConnection, upload: UploadFacts, reason: str, refused_at: datetime) -> UploadLine:
+def refuse(con: duckdb.DuckDBPyConnection, upload: Upload, reason: str, refused_at: datetime) -> UploadLine:
     """Note that an upload was refused, unless it is merged already; return its line.
 
     A later attempt that succeeds replaces the line.
@@ -73,5 +70,5 @@ def refuse(con: duckdb.DuckDBPyConnection, upload: UploadFacts, reason: str, ref
     if known is not None and known.state == "merged":
         return known
     line = line_of(upload, "refused", refused_at, reason=reason)
-    write_line(con, line)
+    write_lines(con, [line])
     return line

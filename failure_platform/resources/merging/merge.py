@@ -14,13 +14,14 @@ from datetime import datetime
 
 import duckdb
 
+from failure_platform.domain.arrivals import Upload
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.ledger import UploadFacts, UploadLine, line_of
+from failure_platform.domain.ledger import UploadLine, line_of
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.tables import duplicate_table, superseded_table
-from failure_platform.resources.lake.views import ledger
+from failure_platform.resources.lake.views import ledger_lines
 from failure_platform.resources.merging.conflicts import resolve_conflicts, same_key
-from failure_platform.resources.merging.ledger import count_moves, require_balance, write_line
+from failure_platform.resources.merging.ledger import count_moves, require_balance, write_lines
 from failure_platform.resources.merging.validated_rows import ValidatedRows, judge_rows
 from failure_platform.resources.reading.upload import Received
 from failure_platform.resources.storage import sql_text
@@ -29,20 +30,20 @@ from failure_platform.resources.storage.scratch_database import scratch
 
 
 def validate_uploads(
-    lake: Lake, contract: Contract, uploads: Sequence[tuple[UploadFacts, Received]]
-) -> list[tuple[UploadFacts, ValidatedRows]]:
+    lake: Lake, contract: Contract, uploads: Sequence[tuple[Upload, Received]]
+) -> list[tuple[Upload, ValidatedRows]]:
     """Judge the rows of some uploads in one scratch database, with the lake's threads and memory but without the lake:
     others write to it meanwhile."""
     if not uploads:
         return []
     with scratch(uploads[0][1].folder, threads=lake.threads, memory_limit=lake.memory_limit) as con:
-        return [(facts, judge_rows(contract, received, facts.received_at, con=con)) for facts, received in uploads]
+        return [(upload, judge_rows(contract, received, upload.received_at, con=con)) for upload, received in uploads]
 
 
 def merge(
     con: duckdb.DuckDBPyConnection,
     contract: Contract,
-    uploads: Sequence[tuple[UploadFacts, ValidatedRows]],
+    uploads: Sequence[tuple[Upload, ValidatedRows]],
     merged_at: datetime,
 ) -> list[UploadLine]:
     """Merge validated uploads within the transaction of `con`; return their lines.
@@ -55,24 +56,26 @@ def merge(
     Raises:
         LedgerError: the counts do not add up; the caller's transaction must be rolled back.
     """
-    merged = {line.upload for line in ledger(con, contract.kind) if line.state == "merged"}
-    new = [(facts, validated) for facts, validated in uploads if facts.key not in merged]
+    keys = {upload.key for upload, _ in uploads}
+    merged = {line.key for line in ledger_lines(con, contract.kind, keys) if line.state == "merged"}
+    new = [(upload, validated) for upload, validated in uploads if upload.key not in merged]
+    changed = set[str]()
     if new:
         work = _Merge(con, contract, new, merged_at)
-        work.note_lines()
+        work.write_lines()
         work.sort_out_repeats()
         work.meet_the_lake()
         work.supersede()
         failpoint("merge.superseded")
         work.insert()
         failpoint("merge.inserted")
-        work.count()
-        work.settle_contested()
+        changed |= work.count()
+        changed |= work.resolve_contested()
         work.quarantine()
         failpoint("merge.noted")
-    lines = {line.upload: line for line in ledger(con, contract.kind)}
+    lines = {line.key: line for line in ledger_lines(con, contract.kind, keys | changed)}
     require_balance(lines.values())
-    return [lines[facts.key] for facts, _ in uploads]
+    return [lines[upload.key] for upload, _ in uploads]
 
 
 class _Merge:
@@ -86,7 +89,7 @@ class _Merge:
         self,
         con: duckdb.DuckDBPyConnection,
         contract: Contract,
-        uploads: Sequence[tuple[UploadFacts, ValidatedRows]],
+        uploads: Sequence[tuple[Upload, ValidatedRows]],
         merged_at: datetime,
     ) -> None:
         self._con, self._contract, self._uploads, self._merged_at = con, contract, uploads, merged_at
@@ -98,13 +101,13 @@ class _Merge:
         ends = [(j.first_data, j.last_data) for _, j in uploads if j.first_data is not None and j.last_data is not None]
         self._span = (min(first for first, _ in ends), max(last for _, last in ends)) if ends else None
 
-    def note_lines(self) -> None:
-        """Write the lines with what is known before a row is looked at; `count` adds the rest."""
-        for facts, validated in self._uploads:
-            write_line(
-                self._con,
+    def write_lines(self) -> None:
+        """Write the lines with what is known before the rows are compared; `count` adds the rest."""
+        write_lines(
+            self._con,
+            [
                 line_of(
-                    facts,
+                    upload,
                     "merged",
                     self._merged_at,
                     rows_in=validated.rows_in,
@@ -112,8 +115,10 @@ class _Merge:
                     first_data=validated.first_data,
                     last_data=validated.last_data,
                     understood=validated.understood,
-                ),
-            )
+                )
+                for upload, validated in self._uploads
+            ],
+        )
 
     def sort_out_repeats(self) -> None:
         """Put aside the rows that give way to a later row of the same file, and keys that several uploads claim."""
@@ -202,14 +207,14 @@ class _Merge:
             FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'duplicate') USING (upload, "row")
         """)
 
-    def count(self) -> None:
-        """Bring the lines of these uploads, and of those whose rows gave way, up to what was done so far.
+    def count(self) -> set[str]:
+        """Correct the lines of these uploads and of those whose rows were replaced; return the keys of all of them.
 
         What is merged is counted in the lake itself, so that the balance of a line is a proof and not arithmetic.
         """
         within = sql_text.between(*self._span) if self._span is not None else "false"
-        own = ", ".join(sql_text.text(facts.key) for facts, _ in self._uploads)
-        count_moves(
+        own = ", ".join(sql_text.text(upload.key) for upload, _ in self._uploads)
+        return count_moves(
             self._con,
             f"""
             SELECT upload, 'merged' AS fate, count(*) AS number
@@ -222,22 +227,26 @@ class _Merge:
         """,
         )
 
-    def settle_contested(self) -> None:
-        """Let the rule of claims decide about keys that several of these uploads name, or an upload merged before."""
+    def resolve_contested(self) -> set[str]:
+        """Apply the rule of claims to keys that several of these uploads contain, or an upload merged before.
+
+        Returns:
+            the keys of the uploads whose lines changed.
+        """
         if not self._con.execute("SELECT 1 FROM aside WHERE fate = 'contested' LIMIT 1").fetchall():
-            return
+            return set()
         claims = f"""
             SELECT {self._columns}, row_hash, upload
             FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'contested') USING (upload, "row")
         """
-        resolve_conflicts(self._con, self._contract, claims, self._merged_at, claims=claims)
+        return resolve_conflicts(self._con, self._contract, claims, self._merged_at, claims=claims)
 
     def quarantine(self) -> None:
         """Keep the bad rows with their reasons, and close the ones that these uploads correct.
 
         A row is known by its place in the original, which a later change of the rules does not move.
         """
-        for facts, validated in self._uploads:
+        for upload, validated in self._uploads:
             if validated.quarantined:
                 self._con.execute(
                     f"""
@@ -247,7 +256,7 @@ class _Merge:
                         CAST(? AS TIMESTAMP) AS quarantined_at
                     FROM read_parquet({sql_text.file(validated.bad)}) WINDOW place AS (PARTITION BY sheet, line)
                 """,
-                    [facts.key, facts.key, self._contract.kind, self._merged_at],
+                    [upload.key, upload.key, self._contract.kind, self._merged_at],
                 )
             if validated.corrects_sql is not None:
                 self._con.execute(
@@ -255,14 +264,14 @@ class _Merge:
                     UPDATE quarantine SET corrected_by = ?, corrected_at = CAST(? AS TIMESTAMP)
                     WHERE corrected_by IS NULL AND kind = ? AND upload <> ? AND id IN ({validated.corrects_sql})
                 """,
-                    [facts.key, self._merged_at, self._contract.kind, facts.key],
+                    [upload.key, self._merged_at, self._contract.kind, upload.key],
                 )
 
     def _newest(self) -> bool:
         """Say whether these uploads were received after every other one that speaks of the same time."""
         first, last = self._span or (None, None)
-        earliest = min((facts.received_at, facts.key) for facts, _ in self._uploads)
-        own = [facts.key for facts, _ in self._uploads]
+        earliest = min((upload.received_at, upload.key) for upload, _ in self._uploads)
+        own = [upload.key for upload, _ in self._uploads]
         return not self._con.execute(
             "SELECT 1 FROM uploads WHERE kind = ? AND state = 'merged' AND first_data <= ? AND last_data >= ? "
             "AND (received_at, upload) > (CAST(? AS TIMESTAMP), CAST(? AS VARCHAR)) AND NOT list_contains(?, upload) "
@@ -271,13 +280,13 @@ class _Merge:
         ).fetchall()
 
 
-def _good_rows(uploads: Sequence[tuple[UploadFacts, ValidatedRows]]) -> str:
+def _good_rows(uploads: Sequence[tuple[Upload, ValidatedRows]]) -> str:
     """Return the SELECT of the good rows of all uploads: `upload`, `row`, the typed columns, `row_hash`."""
     if len(uploads) == 1:
-        [(facts, validated)] = uploads
-        return f"SELECT {sql_text.text(facts.key)} AS upload, * FROM ({validated.good_sql})"
+        [(upload, validated)] = uploads
+        return f"SELECT {sql_text.text(upload.key)} AS upload, * FROM ({validated.good_sql})"
     files = ", ".join(sql_text.file(validated.rows) for _, validated in uploads)
-    keys = ", ".join(f"{sql_text.text(str(rows.rows))}: {sql_text.text(facts.key)}" for facts, rows in uploads)
+    keys = ", ".join(f"{sql_text.text(str(rows.rows))}: {sql_text.text(upload.key)}" for upload, rows in uploads)
     return (
         f"SELECT (MAP {{{keys}}})[filename] AS upload, * EXCLUDE (filename, reasons) "
         f"FROM read_parquet([{files}], filename = true) WHERE len(reasons) = 0"

@@ -15,10 +15,11 @@ from failure_platform.domain.ledger import line_of
 from failure_platform.resources.lake import views
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.tables import upload_tables
-from failure_platform.resources.merging.ingest import facts_of, ingest_uploads
-from failure_platform.resources.merging.ledger import write_line
-from failure_platform.resources.platform import Platform
+from failure_platform.resources.merging.ingest import ingest_uploads
+from failure_platform.resources.merging.ledger import write_lines
 from failure_platform.resources.storage import sql_text
+from failure_platform.resources.uploads.inbox import Inbox
+from failure_platform.resources.uploads.staging import Staging
 
 _WITHDRAWN = "withdrawn before the lake was rebuilt"
 
@@ -40,7 +41,14 @@ class Compared:
         return self.state_before == self.state_after
 
 
-def rebuild(platform: Platform, lake: Lake, now: Callable[[], datetime], say: Callable[[str], None]) -> list[Receipt]:
+def rebuild(
+    inbox: Inbox,
+    staging: Staging,
+    lake: Lake,
+    person_key: bytes,
+    now: Callable[[], datetime],
+    say: Callable[[str], None],
+) -> list[Receipt]:
     """Take every archived upload into an empty lake, in order of arrival; return their receipts.
 
     Withdrawn uploads stay out and keep a line that says so. An upload whose original was never archived (it was
@@ -48,21 +56,22 @@ def rebuild(platform: Platform, lake: Lake, now: Callable[[], datetime], say: Ca
     """
     taken: list[Receipt] = []
     for kind, contract in CONTRACTS.items():
-        receipts = sorted(platform.inbox.receipts(kind), key=lambda r: (r.received_at, r.key))
-        archived = [r for r in receipts if r.state != "withdrawn" and platform.inbox.archived(r)]
+        receipts = sorted(inbox.receipts(kind), key=lambda r: (r.received_at, r.key))
+        archived = [r for r in receipts if r.state != "withdrawn" and inbox.archived(r)]
         ingest_uploads(
             lake,
-            platform.staging,
+            staging,
             contract,
             archived,
-            platform.person_key,
+            person_key,
             now,
             lambda receipt, line: say(f"{line.kind}: {receipt.name} {line.state}, {line.merged:,} rows"),
         )
         with lake.write() as connection:
-            for receipt in receipts:
-                if receipt.state == "withdrawn":
-                    write_line(connection, line_of(facts_of(receipt), "withdrawn", now(), reason=_WITHDRAWN))
+            write_lines(
+                connection,
+                [line_of(r, "withdrawn", now(), reason=_WITHDRAWN) for r in receipts if r.state == "withdrawn"],
+            )
         taken += archived
     return taken
 

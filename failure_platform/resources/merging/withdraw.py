@@ -12,9 +12,9 @@ import duckdb
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources.lake.tables import duplicate_table, superseded_table
-from failure_platform.resources.lake.views import ledger, ledger_line
+from failure_platform.resources.lake.views import ledger_line, ledger_lines
 from failure_platform.resources.merging.conflicts import resolve_conflicts
-from failure_platform.resources.merging.ledger import require_balance, write_line
+from failure_platform.resources.merging.ledger import require_balance, write_lines
 from failure_platform.resources.storage import sql_text
 
 
@@ -48,7 +48,7 @@ def withdraw(
     # What it said again stands for nothing, and what its own later lines replaced never was a claim.
     con.execute(f"DELETE FROM {sql_text.name(duplicate_table(contract))} WHERE upload = ?", [upload])
     con.execute(f"DELETE FROM {superseded} WHERE upload = ? AND superseded_by = upload", [upload])
-    resolve_conflicts(
+    changed = resolve_conflicts(
         con,
         contract,
         f"SELECT {key} FROM {sql_text.name(contract.kind)} WHERE upload = {mine} "
@@ -71,6 +71,6 @@ def withdraw(
         superseded=0,
         quarantined=0,
     )
-    write_line(con, gone)
-    require_balance(ledger(con, contract.kind))
+    write_lines(con, [gone])
+    require_balance(ledger_lines(con, contract.kind, {upload} | changed))
     return gone

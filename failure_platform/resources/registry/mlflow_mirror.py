@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from failure_platform.domain.deciding.log import DecisionLine, state
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
-from failure_platform.resources.registry.model_files import exclusive_lock
 from failure_platform.resources.registry.registry import Registry
+from failure_platform.resources.storage.locks import exclusive_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -7,14 +7,12 @@ Nothing here unpickles. A model file is read only after its sha256 agrees with t
 types that skops trusts by itself (scikit-learn's estimators, numpy's arrays) or that stand in ALLOWED_TYPES.
 """
 
-import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
 import uuid
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -67,16 +65,6 @@ _DRAFT, _DISCARDED = ".draft-", ".discarded-"
 
 class ModelRefusedError(Exception):
     """A model must not be used; the message says which, why, and what to do."""
-
-
-@contextlib.contextmanager
-def exclusive_lock(folder: Path) -> Iterator[None]:
-    """Make a folder, and wait until no other process or thread that asks here works in it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # The lock is held by the open file, so it ends with the process, however that ends.
-    with (folder / ".lock").open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def probabilities(pipeline: Any, rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -132,7 +120,7 @@ def put_in_place(draft: Path, folder: Path) -> None:
 
 
 def sweep(beside: Path) -> None:
-    """Remove what killed writers left in a folder. Call it only while `exclusive_lock` in it."""
+    """Remove what killed writers left in a folder. Call it only while its `exclusive_lock` is held."""
     for pattern in (f"{_DRAFT}*", f"{_DISCARDED}*"):
         for leftover in beside.glob(pattern):
             shutil.rmtree(leftover)

@@ -21,6 +21,7 @@ from failure_platform.domain.model_version import ComparisonRecord, ModelToSave,
 from failure_platform.resources.registry import fresh_process, model_files, tables
 from failure_platform.resources.registry.mlflow_layout import EXAMPLE, EXPECTED
 from failure_platform.resources.registry.model_files import ModelRefusedError
+from failure_platform.resources.storage.locks import exclusive_lock
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -73,7 +74,7 @@ class Registry:
         if not _NAME.fullmatch(target):
             raise ValueError(f"target '{target}' cannot name a folder. Use letters, digits, _ and - only.")
         beside = self._root / target
-        with model_files.exclusive_lock(beside):
+        with exclusive_lock(beside):
             model_files.sweep(beside)
             known = self._find(version)
             if known is not None and self._whole(known):

@@ -1,8 +1,4 @@
-"""Files that are whole or not there, whenever the process or the machine dies.
-
-Belongs here: writing under another name, flushing to disk, then renaming; sweeping what dead processes left behind.
-Does not belong here: what is in the files.
-"""
+"""Files that are complete or not there, whenever the process or the machine dies."""
 
 import os
 import re
@@ -14,17 +10,22 @@ from pathlib import Path
 import psutil
 
 _DRAFT = re.compile(r"^\..+\.(?P<pid>\d+)-[0-9a-f]{8}\.part(\.wal)?$")
-# A process's start and a file's time come from clocks that agree to about this.
+# The start of a process and the time of a file come from clocks that agree to about this.
 _CLOCK_SECONDS = 2.0
 
 
 @contextmanager
-def atomic_write(target: Path) -> Iterator[Path]:
-    """Give the path of a draft beside `target`; when the block ends, what it wrote there takes the target's place.
+def atomic_write(target: Path, drafts: Path | None = None) -> Iterator[Path]:
+    """Give the path of a draft; when the block ends, what it wrote there replaces `target` in one step.
 
-    Until then nobody sees it, and afterwards it outlives a power cut. When the block raises, the draft is removed.
+    Until then no reader sees it, and afterwards it survives a power cut. When the block raises, the draft is removed.
+
+    Args:
+        target: the file to write.
+        drafts: the folder of the draft, on the same file system; None makes it in the target's folder. `sweep` reads
+            every name of the folder, so drafts of a folder that grows without limit are better kept apart.
     """
-    draft = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    draft = (drafts or target.parent) / f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         yield draft
         with draft.open("rb") as written:
@@ -45,7 +46,7 @@ def sync(folder: Path) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove the drafts of processes that are no more; those of living ones stay."""
+    """Remove the drafts that dead processes left in a folder; those of living processes stay."""
     for entry in os.scandir(folder):
         draft = _DRAFT.match(entry.name)
         if draft and not is_at_work(int(draft["pid"]), Path(entry.path)):
@@ -53,9 +54,9 @@ def sweep(folder: Path) -> None:
 
 
 def is_at_work(pid: int, file: Path) -> bool:
-    """Say whether the process that made a file or folder still lives."""
+    """Return whether the process that made a file or folder is still alive."""
     try:
-        # A number is given again, most of all in containers: a process that is younger than the file did not make it.
+        # Process ids are reused, most of all in containers: a process younger than the file did not make it.
         process = psutil.Process(pid)
         is_older = process.create_time() <= file.stat().st_mtime + _CLOCK_SECONDS
         return is_older and process.status() != psutil.STATUS_ZOMBIE

@@ -73,7 +73,7 @@ def assert_follows_the_rule(plant, uploads):
     )
     for line in plant.see(views.ledger):
         if line.state == "merged":
-            assert {name: getattr(line, name) for name in counted[line.upload]} == counted[line.upload]
+            assert {name: getattr(line, name) for name in counted[line.key]} == counted[line.key]
             assert line.balanced
     assert plant.see(views.ledger_disagreements) == []
 
@@ -132,8 +132,8 @@ def test_withdrawing_a_correction_opens_its_quarantined_rows_again(plant):
     header, row = csv(measured(5)).splitlines()
     line = plant.merge(f"{header},QUARANTINE_ID\n{row},{identity}\n")
     assert counts(line) == (1, 1, 0, 0, 0)
-    assert plant.rows("SELECT corrected_by FROM quarantine") == [(line.upload,)]
-    plant.withdraw(line.upload)
+    assert plant.rows("SELECT corrected_by FROM quarantine") == [(line.key,)]
+    plant.withdraw(line.key)
     assert plant.rows("SELECT corrected_by, corrected_at FROM quarantine") == [(None, None)]
 
 
@@ -159,12 +159,12 @@ def test_the_span_of_a_withdrawn_upload_is_no_longer_covered(plant):
     """Coverage decides who counts as not failed: an upload that is out covers nothing."""
     line = plant.merge(csv(measured(1), measured(1, data="2023-06-08 10:00:00")))
     assert line.last_data == dt.datetime(2023, 6, 8, 10)
-    assert plant.withdraw(line.upload).last_data is None
+    assert plant.withdraw(line.key).last_data is None
 
 
 def test_uploads_of_another_kind_are_left_alone(plant):
     """Withdrawing needs the upload's own kind, so that a slip of the hand takes nothing else out."""
     line = plant.merge(csv(measured(1)))
     with pytest.raises(NotWithdrawableError):
-        plant.withdraw(line.upload, "status")
+        plant.withdraw(line.key, "status")
     assert merge_uploads(plant.lake, CONTRACTS["resultados"], [], line.merged_at) == []

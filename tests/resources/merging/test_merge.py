@@ -31,8 +31,8 @@ def test_real_data_is_merged_whole(plant, data_set):
     for kind, contract in CONTRACTS.items():
         line = plant.merge((REAL / data_set / f"{kind}.csv.gz").read_bytes(), kind)
         assert line.merged == line.rows_in > 0
-        assert plant.see(views.contract_violations, contract, [line.upload]) == 0
-        assert plant.see(views.doubled_keys, contract, [line.upload]) == 0
+        assert plant.see(views.contract_violations, contract, [line.key]) == 0
+        assert plant.see(views.doubled_keys, contract, [line.key]) == 0
     assert plant.see(views.ledger_disagreements) == []
 
 
@@ -43,7 +43,7 @@ def test_the_line_says_what_became_of_the_rows(plant):
         csv(measured(1), measured(1), measured(2), measured("x"), measured(3, data="2023-05-09 10:00:00")), facts=facts
     )
     assert counts(line) == (5, 2, 1, 1, 1)
-    assert (line.upload, line.name, line.bytes, line.received_at, line.state) == (
+    assert (line.key, line.name, line.size, line.received_at, line.state) == (
         facts.key, facts.name, 1, facts.received_at, "merged",
     )  # fmt: skip
     assert (line.first_data, line.last_data) == (dt.datetime(2023, 5, 8, 10), dt.datetime(2023, 5, 9, 10))
@@ -230,14 +230,14 @@ import os, signal, sys
 from datetime import datetime
 from pathlib import Path
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.ledger import UploadFacts
+from failure_platform.domain.arrivals import Upload
 from failure_platform.resources.merging.validated_rows import judge_rows
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging.merge import merge
 from failure_platform.resources.reading.upload import Received
 folder, contract = Path(sys.argv[1]), CONTRACTS["resultados"]
 received = Received.load(folder / "work")
-facts = UploadFacts("u002", "resultados", "resultados.csv", f"{2:064}", 1, datetime(2026, 11, 21, 12, 2))
+facts = Upload("u002", "resultados", "resultados.csv", f"{2:064}", 1, datetime(2026, 11, 21, 12, 2))
 with Lake(folder / "lake.duckdb").write() as con:
     merge(con, contract, [(facts, judge_rows(contract, received, facts.received_at))], datetime(2026, 11, 21, 12))
     os.kill(os.getpid(), signal.SIGKILL)

@@ -47,7 +47,7 @@ def drop(settings, name, text):
 def state(settings):
     with Platform(settings).lake.read() as connection:
         states = {kind: views.state_hash(connection, contract) for kind, contract in CONTRACTS.items()}
-        lines = {line.upload: (line.state, line.merged, line.rows_in) for line in views.ledger(connection)}
+        lines = {line.key: (line.state, line.merged, line.rows_in) for line in views.ledger(connection)}
         rows = connection.execute("SELECT id, corrected_by FROM quarantine ORDER BY 1").fetchall()
     return states, lines, rows
 

@@ -253,7 +253,7 @@ def any_history_gives_the_table_that_is_built_whole(folder, data):
     received = [(plant.facts(kind), kind, content) for kind, content in uploads]
     is_in = []
     for facts, kind, content in data.draw(st.permutations(received), label="order"):
-        is_in.append(plant.merge(content, kind, facts).upload)
+        is_in.append(plant.merge(content, kind, facts).key)
         if data.draw(st.integers(0, 9)) == 0:
             gone = data.draw(st.sampled_from(is_in))
             line = plant.rows(f"SELECT kind FROM uploads WHERE upload = '{gone}'")
