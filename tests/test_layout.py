@@ -1,4 +1,4 @@
-"""Promises of the source tree: rooms along the data flow, imports in one direction, docstrings that name what exists."""
+"""Promises of the source tree: rooms along the data flow, imports in one direction, docstrings naming what exists."""
 
 import ast
 import re
