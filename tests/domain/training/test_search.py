@@ -36,7 +36,7 @@ def _said(model: TrainedModel, split: Split) -> np.ndarray:
 def test_the_grid_tries_every_default_setting_of_every_family_once(split: Split) -> None:
     """None is left out, none twice, however few trials the other kinds may have."""
     seen: list[Progress] = []
-    model = train(split.training, HORIZON, Recipe(search_trials=1), say=seen.append)
+    model = train(split.training, HORIZON, Recipe(search_trials=1), on_trial=seen.append)
     tried = [(one.family, tuple(sorted(one.setting.items()))) for one in model.facts.tried]
     assert len(set(tried)) == len(tried) == len(seen)
     offered = sum(":" in str(column) for column in split.training.columns)
@@ -87,10 +87,10 @@ def test_a_clear_gain_takes_the_place_of_the_default() -> None:
     training = time_split(frame, HORIZON).training
     names = ("logistic_regression",)
     grid = train(training, HORIZON, Recipe(families=names))
-    # A product of two features is the whole cause: the default front of this family has none, its ranges do.
+    # Only the product of two features matters: the default preprocessing has no products, the search space has.
     found = train(training, HORIZON, Recipe(families=names, search="random", search_trials=12))
-    assert grid.setting["front"] == "curves"
-    assert found.setting["front"] == "products"
+    assert grid.setting["preprocessing"] == "curves"
+    assert found.setting["preprocessing"] == "products"
     assert found.facts.chosen.log_loss < grid.facts.chosen.log_loss - 0.02
 
 
