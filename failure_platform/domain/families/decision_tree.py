@@ -22,7 +22,7 @@ class DecisionTree(Family):
         keep = selection_sizes(features, _SELECTION_SIZES)[0]
         return [
             {
-                "preprocessing": preprocessing,
+                "feature_preprocessing": preprocessing,
                 "keep": keep,
                 "depth": depth,
                 "smallest_leaf": smallest_leaf,
@@ -35,7 +35,7 @@ class DecisionTree(Family):
     def space(self, features: int) -> dict[str, BaseDistribution]:
         """Return the ranges of preprocessing, feature selection and tree size."""
         return {
-            "preprocessing": CategoricalDistribution(
+            "feature_preprocessing": CategoricalDistribution(
                 ("as_measured", "products") if few_features(features) else ("curves",)
             ),
             "keep": CategoricalDistribution(tuple(selection_sizes(features, _SELECTION_SIZES))),

@@ -38,7 +38,7 @@ class Setting:
     def of(cls, family: str, values: Values) -> "Setting":
         """Return the setting with these values."""
         # Feature selection by F score is not defined on missing values, and as_measured leaves them missing.
-        valid = {**values, "keep": None} if values["preprocessing"] == "as_measured" else dict(values)
+        valid = {**values, "keep": None} if values["feature_preprocessing"] == "as_measured" else dict(values)
         return cls(family, tuple(sorted(valid.items())))
 
     @property
@@ -54,7 +54,7 @@ class Setting:
 class Family(ABC):
     """One model family.
 
-    The values of every setting contain `preprocessing` and `keep` (see `domain.families.preprocessing`) and the
+    The values of every setting contain `feature_preprocessing` and `keep` (see `domain.families.preprocessing`) and the
     hyperparameters of the family. They may contain `without`, a feature family that the setting excludes: a measurement
     is available both as a value and as its distance from the running median, and where nothing drifts the distance is
     noise.
@@ -93,7 +93,11 @@ class Family(ABC):
 
     @abstractmethod
     def space(self, features: int) -> dict[str, BaseDistribution]:
-        """Return the search space, by the same names as in the grid; empty when there is nothing to search."""
+        """Return the search space, by the same names as in the grid; empty when there is nothing to search.
+
+        Optuna's Bayesian sampler draws in the order of the names: a rename that changes their order changes which
+        settings a seed tries.
+        """
 
     @abstractmethod
     def classifier(self, values: Values, rows: int, seed: int) -> Any:

@@ -33,13 +33,13 @@ class HistogramGradientBoosting(Family):
             # The product of two distances from medians has no meaning, so products are of the values alone.
             choices = (("as_measured", DISTANCE), ("as_measured", None), ("products", DISTANCE))
             return [
-                {"preprocessing": preprocessing, "keep": None, "without": excluded, **_FEW_FEATURES}
+                {"feature_preprocessing": preprocessing, "keep": None, "without": excluded, **_FEW_FEATURES}
                 for preprocessing, excluded in choices
             ]
         selected: list[tuple[str, Value]] = [("curves", keep) for keep in selection_sizes(features, _SELECTION_SIZES)]
         selected.append(("as_measured", None))
         return [
-            {"preprocessing": preprocessing, "keep": keep, "without": None, **_MANY_FEATURES}
+            {"feature_preprocessing": preprocessing, "keep": keep, "without": None, **_MANY_FEATURES}
             for preprocessing, keep in selected
         ]
 
@@ -49,7 +49,7 @@ class HistogramGradientBoosting(Family):
         # Few features are not selected from, and neither are those that are as_measured.
         sizes = (None,) if few else (None, *selection_sizes(features, _SELECTION_SIZES))
         return {
-            "preprocessing": CategoricalDistribution(("as_measured", "products" if few else "curves")),
+            "feature_preprocessing": CategoricalDistribution(("as_measured", "products" if few else "curves")),
             "keep": CategoricalDistribution(tuple(dict.fromkeys(sizes))),
             "rounds": CategoricalDistribution((_FEW_FEATURES["rounds"] if few else _MANY_FEATURES["rounds"],)),
             "rate": FloatDistribution(0.03, 0.2, log=True),

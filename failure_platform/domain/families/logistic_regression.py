@@ -18,7 +18,7 @@ class LogisticRegression(Family):
     def grid(self, features: int) -> list[Values]:
         """Return three numbers of selected columns, each with two regularisation strengths."""
         return [
-            {"preprocessing": "curves", "keep": keep, "strength": strength, "without": excluded}
+            {"feature_preprocessing": "curves", "keep": keep, "strength": strength, "without": excluded}
             for excluded in default_exclusions(features)
             for keep in selection_sizes(features)
             for strength in (0.01, 0.1)
@@ -27,7 +27,9 @@ class LogisticRegression(Family):
     def space(self, features: int) -> dict[str, BaseDistribution]:
         """Return the ranges of preprocessing, feature selection and regularisation."""
         return {
-            "preprocessing": CategoricalDistribution(("curves", "products") if few_features(features) else ("curves",)),
+            "feature_preprocessing": CategoricalDistribution(
+                ("curves", "products") if few_features(features) else ("curves",)
+            ),
             "keep": CategoricalDistribution(tuple(selection_sizes(features, (8, 15, 30, 60)))),
             "strength": FloatDistribution(1e-3, 10.0, log=True),
             "without": CategoricalDistribution((DISTANCE, None)),

@@ -20,7 +20,7 @@ class Prior(Family):
 
     def grid(self, features: int) -> list[Values]:  # noqa: ARG002
         """Return the only setting."""
-        return [{"preprocessing": "as_measured", "keep": None, "without": None}]
+        return [{"feature_preprocessing": "as_measured", "keep": None, "without": None}]
 
     def space(self, features: int) -> dict[str, BaseDistribution]:  # noqa: ARG002
         """Return an empty search space."""

@@ -26,7 +26,7 @@ class RandomForest(Family):
         """Return one setting: a forest hardly depends on its hyperparameters."""
         return [
             {
-                "preprocessing": "as_measured" if few_features(features) else "curves",
+                "feature_preprocessing": "as_measured" if few_features(features) else "curves",
                 "keep": selection_sizes(features, _SELECTION_SIZES)[0],
                 "smallest_leaf": 5,
                 "share": 0.3,
@@ -37,7 +37,7 @@ class RandomForest(Family):
     def space(self, features: int) -> dict[str, BaseDistribution]:
         """Return the ranges of preprocessing, feature selection, leaf size and feature share."""
         return {
-            "preprocessing": CategoricalDistribution(
+            "feature_preprocessing": CategoricalDistribution(
                 ("as_measured", "products") if few_features(features) else ("curves",)
             ),
             "keep": CategoricalDistribution(tuple(selection_sizes(features, _SELECTION_SIZES))),

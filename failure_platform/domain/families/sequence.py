@@ -10,7 +10,13 @@ from failure_platform.domain.features.sequences import PREFIX, sequence_names
 from failure_platform.domain.sequence.model import SequenceClassifier, SequenceExtraError, network
 
 _UNITS = (32, 64)
-_DEFAULTS: dict[str, Value] = {"preprocessing": "as_measured", "keep": None, "units": 32, "rate": 5e-3, "dropout": 0.1}
+_DEFAULTS: dict[str, Value] = {
+    "feature_preprocessing": "as_measured",
+    "keep": None,
+    "units": 32,
+    "rate": 5e-3,
+    "dropout": 0.1,
+}
 
 
 class Sequence(Family):
@@ -35,7 +41,7 @@ class Sequence(Family):
     def space(self, features: int) -> dict[str, BaseDistribution]:  # noqa: ARG002 - as above
         """Return the ranges of units, learning rate and dropout."""
         return {
-            "preprocessing": CategoricalDistribution((_DEFAULTS["preprocessing"],)),
+            "feature_preprocessing": CategoricalDistribution((_DEFAULTS["feature_preprocessing"],)),
             "keep": CategoricalDistribution((_DEFAULTS["keep"],)),
             "units": CategoricalDistribution((16, *_UNITS)),
             "rate": FloatDistribution(1e-3, 2e-2, log=True),

@@ -92,7 +92,7 @@ class Validation:
         data, (train, validation) = self.data, self.data.folds[fold]
         chosen = family.chosen_columns(setting.values, [str(name) for name in data.x.columns])
         columns = chosen if family.needs_all_columns else [name for name in chosen if name in self._varying[fold]]
-        preprocessing = setting.values["preprocessing"]
+        preprocessing = setting.values["feature_preprocessing"]
         key = (fold, preprocessing, tuple(columns))
         if key not in self._preprocessed:
             pipeline = Pipeline(preprocessing_steps(preprocessing, len(columns), len(train), data.seed))
@@ -109,7 +109,7 @@ def fit_setting(x: Any, data: ValidationData, family: Family, setting: Setting, 
         data: labels, weights and seed.
         family, setting, balance: what is fitted.
     """
-    preprocessing = preprocessing_steps(setting.values["preprocessing"], x.shape[1], len(x), data.seed)
+    preprocessing = preprocessing_steps(setting.values["feature_preprocessing"], x.shape[1], len(x), data.seed)
     preprocessed = Pipeline(preprocessing).fit_transform(x, data.y)
     fitted = _fit_preprocessed(family, setting, balance, preprocessed, data.y, data.weight, data.seed)
     return Pipeline([*preprocessing, *fitted.steps])

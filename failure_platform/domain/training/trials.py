@@ -114,9 +114,9 @@ class FamilyStudy:
         suggestion = self._study.ask(self._space)
         values = dict(suggestion.params)
         balance: Balance = values.pop(_BALANCE)
-        if balance == "smote" and values["preprocessing"] == "as_measured":
+        if balance == "smote" and values["feature_preprocessing"] == "as_measured":
             # SMOTE cannot interpolate missing values.
-            values["preprocessing"] = "filled"
+            values["feature_preprocessing"] = "filled"
         setting = Setting.of(self._family.name, values)
         folds = len(self._validation.data.folds)
         probabilities: dict[int, list[Floats]] = {}

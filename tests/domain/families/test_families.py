@@ -102,7 +102,7 @@ def test_a_setting_may_leave_the_distances_out() -> None:
     assert {one.setting["without"] for one in model.facts.tried} == {None, "distance"}
     assert model.setting["without"] == "distance"
     assert not [name for name in model.features if name.startswith("distance:")]
-    products = [one for one in model.facts.tried if one.setting["preprocessing"] == "products"]
+    products = [one for one in model.facts.tried if one.setting["feature_preprocessing"] == "products"]
     assert [one.setting["without"] for one in products] == ["distance"]
 
 

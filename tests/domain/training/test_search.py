@@ -89,8 +89,8 @@ def test_a_clear_gain_takes_the_place_of_the_default() -> None:
     grid = train(training, HORIZON, Recipe(families=names))
     # Only the product of two features matters: the default preprocessing has no products, the search space has.
     found = train(training, HORIZON, Recipe(families=names, search="random", search_trials=12))
-    assert grid.setting["preprocessing"] == "curves"
-    assert found.setting["preprocessing"] == "products"
+    assert grid.setting["feature_preprocessing"] == "curves"
+    assert found.setting["feature_preprocessing"] == "products"
     assert found.facts.chosen.log_loss < grid.facts.chosen.log_loss - 0.02
 
 
