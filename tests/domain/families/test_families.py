@@ -30,10 +30,10 @@ def test_a_saved_model_needs_no_more_than_the_allow_list(family: str, noise: int
     stored = skops.io.dumps(model.pipeline)
     assert set(skops.io.get_untrusted_types(data=stored)) <= set(ALLOWED_TYPES)
     loaded = skops.io.loads(stored, trusted=list(ALLOWED_TYPES))
-    said, again = (score(one, model.features, split.comparison) for one in (model.pipeline, loaded))
-    assert np.array_equal(said, again)
+    p, again = (score(one, model.features, split.comparison) for one in (model.pipeline, loaded))
+    assert np.array_equal(p, again)
     alarms = loaded.predict(split.comparison[list(model.features)])
-    assert np.array_equal(alarms == 1, said >= model.threshold)
+    assert np.array_equal(alarms == 1, p >= model.threshold)
     assert model.family == family
 
 
@@ -53,8 +53,8 @@ def test_the_base_rate_alarms_nobody_and_says_so() -> None:
     """A model that tells no vehicle from another has no threshold to choose and nothing to calibrate."""
     split = time_split(plant(500, 3)[0], HORIZON)
     model = train(split.training, HORIZON, Recipe(families=("prior",), calibration="sigmoid"))
-    said = score(model.pipeline, model.features, split.comparison)
-    assert np.allclose(said, model.base_rate)
+    p = score(model.pipeline, model.features, split.comparison)
+    assert np.allclose(p, model.base_rate)
     assert not model.pipeline.predict(split.comparison[list(model.features)]).any()
     assert any("base rate" in note for note in model.facts.notes)
 

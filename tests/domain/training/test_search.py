@@ -29,7 +29,7 @@ def _ticking(seconds: float) -> Callable[[], float]:
     return lambda: next(ticks)
 
 
-def _said(model: TrainedModel, split: Split) -> np.ndarray:
+def _probabilities(model: TrainedModel, split: Split) -> np.ndarray:
     return score(model.pipeline, model.features, split.comparison)
 
 
@@ -54,7 +54,7 @@ def test_a_search_with_the_same_seed_finds_the_same(split: Split, kind: str) -> 
     recipe = Recipe(families=QUICK, search=kind, search_trials=14, seed=3)  # type: ignore[arg-type]
     one, two = (train(split.training, HORIZON, recipe) for _ in range(2))
     assert [tried.setting for tried in one.facts.tried] == [tried.setting for tried in two.facts.tried]
-    assert np.array_equal(_said(one, split), _said(two, split))
+    assert np.array_equal(_probabilities(one, split), _probabilities(two, split))
     other = train(split.training, HORIZON, replace(recipe, seed=4))
     assert [tried.setting for tried in other.facts.tried] != [tried.setting for tried in one.facts.tried]
 
@@ -125,7 +125,7 @@ def test_when_time_cuts_the_search_the_record_says_where_and_gives_the_same_mode
     assert cut.recipe.as_dict() != recipe.as_dict()
     assert any("seconds had passed" in note for note in cut.facts.notes)
     again = train(split.training, HORIZON, cut.recipe, clock=_ticking(0.001))
-    assert np.array_equal(_said(again, split), _said(cut, split))
+    assert np.array_equal(_probabilities(again, split), _probabilities(cut, split))
     assert again.recipe.as_dict() == cut.recipe.as_dict()
 
 
