@@ -1,5 +1,5 @@
-"""A simulated plant: vehicles, the uploads they leave, and the truth about why they fail.
+"""A simulated plant: vehicles, their upload files, and the ground truth about their failures.
 
-Belongs here: everything that the simulator's door writes, as values. Nothing of the platform itself imports it: a model
-must not be able to see how its data was made.
+Only the command line, tests and benchmarks use it; the platform itself does not import it, so no model can depend on
+how the data was made. Read `simulation.plan` first; `simulation.writing` is the only module that touches the disk.
 """

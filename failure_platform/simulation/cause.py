@@ -1,8 +1,4 @@
-"""Why a simulated vehicle fails its road test: a known function of a few tests and stage times.
-
-Belongs here: the effects and the probability they add up to. Does not belong here: how measurements are drawn
-(vehicles.py), what the best model could score (truth.py).
-"""
+"""The failure function: the probability of a failed road test, given a few tests and stage times."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -15,7 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit
 
 from failure_platform.simulation.line import CHECKPOINTS, STAGES, stage_hours
-from failure_platform.simulation.plant_tests import catalogue, nok_counts, row_plan
+from failure_platform.simulation.plant_tests import nok_counts, plant_tests, row_plan
 
 Floats = NDArray[np.float64]
 EffectKind = Literal["deviation", "outside_window", "nok_count", "stage_time"]
@@ -32,7 +28,7 @@ EFFECT_MEANINGS: Mapping[EffectKind, str] = {
 class Effect:
     """One term of the log-odds, see EFFECT_MEANINGS.
 
-    `name` is a test or checkpoint; `group` the S_GROUP_ID of a failure to which this term contributed most.
+    `name` is a test or a checkpoint. `group` is the S_GROUP_ID of failures whose largest term this is.
     """
 
     kind: EffectKind
@@ -48,13 +44,13 @@ class Effect:
         return CHECKPOINTS.index(self.name)
 
     def term(self, observed: Floats) -> Floats:
-        """The term for deviations, counts or log stage times of any shape."""
+        """Return the term for deviations, counts or log stage times of any shape."""
         if self.kind == "outside_window":
             return self.coefficient * (np.abs(observed) > self.limit).astype(np.float64)
         return self.coefficient * observed
 
-    def described(self) -> dict[str, Any]:
-        """The effect with what its measure is relative to, as plain values."""
+    def as_dict(self) -> dict[str, Any]:
+        """Return the effect as JSON types, with the reference values of its measure."""
         values = asdict(self)
         if self.kind in ("deviation", "outside_window"):
             row = row_plan().at(self.name, self.value_id)
@@ -65,7 +61,7 @@ class Effect:
         return values
 
 
-# Few and strong, all known before the prediction point; at signal 1 the best attainable AUC is about 0.84.
+# Few and strong, all known before the prediction point; at signal 1 the best attainable ROC AUC is about 0.84.
 EFFECTS = (
     Effect("deviation", "130100", -0.85, group="5"),
     Effect("deviation", "013002", 0.65, group="1"),
@@ -75,7 +71,7 @@ EFFECTS = (
     Effect("stage_time", "G700", 0.4, group="2"),
 )
 
-# From the drift date on the first effect is gone, and these tests measure more by DRIFT_SHIFT standard deviations.
+# From the drift date on, the first effect is zero and these tests measure DRIFT_SHIFT standard deviations more.
 DRIFT_SHIFT = 0.8
 DRIFTED_TESTS = (
     "013002",
@@ -99,29 +95,29 @@ class FailureFunction:
     effects: tuple[Effect, ...]
 
     def terms(self, observed: Floats) -> Floats:
-        """Terms of what was observed, both of shape (vehicles, effects)."""
+        """Return the terms of observations, both of shape (vehicles, effects)."""
         return np.stack([effect.term(observed[:, i]) for i, effect in enumerate(self.effects)], axis=1)
 
     def probability(self, observed: Floats) -> Floats:
-        """Failure probability, shape (vehicles,), of observations of shape (vehicles, effects)."""
+        """Return the failure probability, shape (vehicles,), of observations of shape (vehicles, effects)."""
         return np.asarray(expit(self.intercept + self.terms(observed).sum(axis=1)), dtype=np.float64)
 
     def drifted(self) -> "FailureFunction":
-        """The function from the drift date on."""
-        gone, *rest = self.effects
-        return replace(self, effects=(replace(gone, coefficient=0.0), *rest))
+        """Return the function that holds from the drift date on."""
+        first, *rest = self.effects
+        return replace(self, effects=(replace(first, coefficient=0.0), *rest))
 
-    def described(self) -> dict[str, Any]:
-        """The function as plain values."""
-        return {"intercept": self.intercept, "effects": [effect.described() for effect in self.effects]}
+    def as_dict(self) -> dict[str, Any]:
+        """Return the function as JSON types."""
+        return {"intercept": self.intercept, "effects": [effect.as_dict() for effect in self.effects]}
 
 
 @cache
 def failure_function(signal: float, rate: float) -> FailureFunction:
-    """The function at a signal strength (0 none, 1 usual) whose mean probability is `rate` before any drift.
+    """Return the function at a signal strength (0 none, 1 usual) whose mean probability is `rate` before any drift.
 
     The intercept is solved on a fixed reference population, so it depends on neither the seed, the number of vehicles
-    nor the batch: two batches of one plant obey one function.
+    nor the batch: all batches of a plant have the same function.
     """
     effects = tuple(replace(effect, coefficient=signal * effect.coefficient) for effect in EFFECTS)
     terms = FailureFunction(0.0, effects).terms(_reference_population()).sum(axis=1)
@@ -134,10 +130,10 @@ def failure_function(signal: float, rate: float) -> FailureFunction:
 
 @cache
 def _reference_population() -> Floats:
-    """What the effects see on vehicles drawn like simulated ones: shape (reference vehicles, effects)."""
+    """Return the observations of vehicles drawn like simulated ones, shape (reference vehicles, effects)."""
     rng = np.random.default_rng(20_230_102)
     hours = stage_hours(rng, _REFERENCE_VEHICLES)
-    retest = {test.name: test.retest_share for test in catalogue()}
+    retest = {test.name: test.retest_share for test in plant_tests()}
     columns = []
     for effect in EFFECTS:
         if effect.kind == "stage_time":

@@ -1,7 +1,6 @@
-"""The vocabulary of simulated falhas: halls, colours, engines, stations, parts and defects, with their shares.
+"""The codes of simulated falhas and their shares: halls, colours, engines, stations, parts and defects.
 
-Belongs here: codes and shares of the real files (published counts; what was not published is marked chosen).
-Does not belong here: how many defects a vehicle has, and when (falhas.py).
+Codes and shares are those of the real files (published counts); values that were not published are marked as chosen.
 """
 
 from dataclasses import dataclass
@@ -13,7 +12,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Hall:
-    """One HALLE: the share of vehicles with a defect that have one here, rows for such a vehicle, and its stage."""
+    """One HALLE and its stage.
+
+    `share`: of the vehicles with any defect, those with one in this hall; `mean_rows`: their mean number of rows here.
+    """
 
     code: str
     share: float
@@ -21,7 +23,7 @@ class Hall:
     stage: int
 
 
-# Shares of ZP7, ZP5, ZP5A, ZP6 and ZP8 are published; the rest are chosen. ROD is drawn from the failure function.
+# Shares of ZP7, ZP5, ZP5A, ZP6 and ZP8 are published; the others are chosen. ROD follows from the failure function.
 HALLS = (
     Hall("ZP5", 0.47, 3.1, 1),
     Hall("ZP5A", 0.40, 2.8, 2),
@@ -47,7 +49,7 @@ HALLS = (
 )
 ROAD_HALL = "ROD"
 ROAD_MEAN_ROWS = 1.2
-# Rework after a failed road test: a defect that is nearly the label itself, and comes after it.
+# Rework after a failed road test: almost equivalent to the label, and later than it, so a leak if used as a feature.
 REWORK = Hall("ZP8R", 0.002, 1.3, 8)
 REWORK_SHARE_AFTER_FAILURE = 0.3
 HALL_MISSING_SHARE = 0.0025  # never on a road-test defect
@@ -76,7 +78,7 @@ SYSTEM_USER_SHARE = 0.25  # chosen
 USERS = tuple(f"F{number * 7919 % 900_000 + 100_000:06d}" for number in range(400))
 
 ROAD_STATION = "PCEQS709"
-# Station by hall: (code, share of that hall's rows); what is left falls on the other stations.
+# Stations by hall: (code, share of that hall's rows); the remaining rows have one of the other stations.
 HALL_STATIONS = {"ZP7": (("HCEQS506", 0.86),), "ZP5": (("HCEQS203", 0.46), ("HCEQS204", 0.42))}
 OTHER_STATIONS = tuple(f"{prefix}{number}" for prefix in ("HCEQS", "PCEQS") for number in range(301, 335))
 
@@ -118,34 +120,34 @@ _DEFECTS = (
 
 @dataclass(frozen=True)
 class DefectTexts:
-    """The distinct FALHA texts as parallel arrays: text, group, and how likely each is."""
+    """The distinct FALHA texts as parallel arrays: text, group and probability."""
 
     text: NDArray[np.object_]
     group: NDArray[np.object_]
     share: NDArray[np.float64]
 
-    def drawn(self, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Positions for uniform draws in [0, 1): any FALHA, by its share."""
-        return _drawn(self.share, uniform)
+    def sample(self, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return positions of FALHA texts, sampled by share, for uniform draws in [0, 1)."""
+        return _sample(self.share, uniform)
 
-    def drawn_of_group(self, group: str, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Positions for uniform draws in [0, 1), among the FALHA of one group."""
+    def sample_of_group(self, group: str, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Return positions of FALHA texts of one group, sampled by share, for uniform draws in [0, 1)."""
         members = np.flatnonzero(self.group == group)
-        return np.asarray(members[_drawn(self.share[members], uniform)], dtype=np.int64)
+        return np.asarray(members[_sample(self.share[members], uniform)], dtype=np.int64)
 
 
-def _drawn(shares: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-    steps = np.cumsum(shares)
-    return np.searchsorted(steps / steps[-1], uniform, side="right").astype(np.int64)
+def _sample(shares: NDArray[np.float64], uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+    cumulative = np.cumsum(shares)
+    return np.searchsorted(cumulative / cumulative[-1], uniform, side="right").astype(np.int64)
 
 
 @cache
 def defect_texts() -> DefectTexts:
-    """Every part with every defect, 2,450 texts; within a group the k-th is 1/k as likely as the first."""
+    """Return the 2,450 combinations of part and defect; in a group the k-th is 1/k times as likely as the first."""
     texts, groups, shares = [], [], []
     defects = _DEFECTS.split("|")
     for group, parts in _PARTS.items():
-        # Defect before part, so that the frequent texts are spread over the parts.
+        # The loop over defects is the outer one, so that the frequent texts are spread over the parts.
         names = [f"{part} {defect}" for defect in defects for part in parts.split("|")]
         weights = 1 / np.arange(1.0, len(names) + 1)
         texts += names

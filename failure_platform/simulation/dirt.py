@@ -1,8 +1,4 @@
-"""The kinds of dirt that the simulator can write, each seen in real uploads, and what must become of such a row.
-
-Belongs here: the list of kinds and a preset. Does not belong here: how a kind is put into cells (soiling.py), how the
-platform recognises dirt (the contracts), whole-file forms such as separators and encodings (plan.py).
-"""
+"""The kinds of dirt found in real uploads: what each does to a row, and what must happen to the row."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +14,7 @@ Fate = Literal["merged", "duplicate", "quarantined"]
 
 
 class DirtKind(StrEnum):
-    """The kinds of dirt, by the name used in options and truth files."""
+    """The kinds of dirt, by their names in options and truth files."""
 
     BAD_VALUE = "bad_value"
     DECIMAL_COMMA = "decimal_comma"
@@ -36,10 +32,10 @@ class DirtKind(StrEnum):
 
 @dataclass(frozen=True)
 class Dirt:
-    """What a kind is, what must become of its rows, and the columns that it changes by upload kind.
+    """A kind of dirt: what it is, what must happen to its rows, and the columns that it changes, by upload kind.
 
-    A row gets the kind in one of the columns. A repeat is the row once more: that one must count as a duplicate; its
-    columns are those whose casing differs.
+    It changes one of the columns of a row. For repeats, which must be counted as duplicates, the columns are those with
+    a different casing in the repeated row.
     """
 
     description: str
@@ -90,7 +86,7 @@ DIRT: Mapping[DirtKind, Dirt] = {
     ),
 }
 
-# Some dirt, for a demo. Only the share of bad values is published.
+# A preset for demos. Only the share of bad values is published.
 SOME_DIRT: Mapping[DirtKind, float] = {
     DirtKind.BAD_VALUE: 0.0002,
     DirtKind.DECIMAL_COMMA: 0.002,
@@ -118,17 +114,17 @@ _BAD_CELLS: Mapping[DirtKind, tuple[str, ...]] = {
     DirtKind.MISSING_REQUIRED: _BLANKS,
     DirtKind.UNKNOWN_STATUS: ("99", "?", "11x"),  # neither a verdict of resultados nor a code of status
 }
-# What a cell must hold to be able to get the kind; any text where nothing is said.
-_NEEDED = {DirtKind.LITERAL_DEGREE: "°", DirtKind.DECIMAL_COMMA: "."}
+# The text that a cell must contain to get the kind; any cell that is not NULL where no text is given.
+_REQUIRED_TEXT = {DirtKind.LITERAL_DEGREE: "°", DirtKind.DECIMAL_COMMA: "."}
 
 
-def soiled(
+def with_dirt(
     table: pa.Table, upload: str, shares: Mapping[DirtKind, float], rng: Rng
 ) -> tuple[pa.Table, Mapping[DirtKind, int]]:
-    """A table of texts of one upload kind with dirt, and how many of its rows have each kind.
+    """Return the text table of one upload kind with dirt added, and the number of its rows with each kind.
 
-    A share is that of the rows that can have the kind (for LITERAL_DEGREE those with a degree sign, for values those
-    with a value) and have no other yet: a row gets one kind at most, so the counts add up.
+    A share applies to the rows that can have the kind (for LITERAL_DEGREE those with a degree sign, for values those
+    with a value) and have no other kind: a row has at most one kind, so the counts add up.
     """
     clean = np.ones(table.num_rows, dtype=bool)
     counts: dict[DirtKind, int] = {}
@@ -137,7 +133,7 @@ def soiled(
         columns = DIRT[kind].columns.get(upload)
         if columns is None or shares.get(kind, 0.0) == 0:
             continue
-        chosen = np.flatnonzero(clean & (rng.random(table.num_rows) < shares[kind]) & _able(table, columns, kind))
+        chosen = np.flatnonzero(clean & (rng.random(table.num_rows) < shares[kind]) & _can_have(table, columns, kind))
         clean[chosen] = False
         counts[kind] = chosen.size
         if DIRT[kind].fate == "duplicate":
@@ -151,16 +147,16 @@ def soiled(
     return _with_repeats(table, upload, repeated), counts
 
 
-def _able(table: pa.Table, columns: tuple[str, ...], kind: DirtKind) -> NDArray[np.bool_]:
-    """Which rows can have the kind, in any of the columns."""
-    able = np.ones(table.num_rows, dtype=bool)
+def _can_have(table: pa.Table, columns: tuple[str, ...], kind: DirtKind) -> NDArray[np.bool_]:
+    """Return the rows whose columns can all have the kind, as a mask."""
+    eligible = np.ones(table.num_rows, dtype=bool)
     for column in columns:
-        able &= pc.fill_null(pc.match_substring(table[column], _NEEDED.get(kind, "")), False).to_numpy()
-    return able
+        eligible &= pc.fill_null(pc.match_substring(table[column], _REQUIRED_TEXT.get(kind, "")), False).to_numpy()
+    return eligible
 
 
 def _changed(kind: DirtKind, upload: str, cells: list[str], rng: Rng) -> list[str]:
-    """The cells with one kind of dirt."""
+    """Return the cells with one kind of dirt."""
     draw = rng.integers(12, size=len(cells)).tolist()
     if kind in _BAD_CELLS:
         choices = _BAD_CELLS[kind]
@@ -178,7 +174,7 @@ def _changed(kind: DirtKind, upload: str, cells: list[str], rng: Rng) -> list[st
             return [f"{cell}.000" for cell in cells]
         case DirtKind.PADDED_TEXT:
             return [f"  {cell} " for cell in cells]
-    raise ValueError(f"no way is known to put dirt of kind '{kind}' into a cell; teach soiling.py the kind")
+    raise ValueError(f"dirt of kind '{kind}' is not implemented for cells; add it to simulation/dirt.py")
 
 
 def _malformed(knr: str, form: int) -> str:
@@ -198,7 +194,7 @@ def _with_cells(table: pa.Table, column: str, rows: Ints, cells: list[str]) -> p
 
 
 def _with_repeats(table: pa.Table, upload: str, repeated: Mapping[DirtKind, Ints]) -> pa.Table:
-    """Each repeat follows its original, in other casing where the kind says so."""
+    """Return the table with each repeat after its original, in a different casing for kinds with columns."""
     times = np.ones(table.num_rows, dtype=np.int64)
     for rows in repeated.values():
         times[rows] = 2

@@ -1,8 +1,4 @@
-"""The simulated line: its checkpoints in order, how long each stage takes, and which scans go missing.
-
-Belongs here: what is true of the way of every vehicle, whatever the seed. Does not belong here: what is measured on
-the way (catalogue.py) or recorded as a defect (defect_codes.py).
-"""
+"""The simulated assembly line: its checkpoints in order, the duration of each stage, and missing scans."""
 
 from dataclasses import dataclass
 
@@ -12,7 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Stage:
-    """The way to one checkpoint: its `code` in status and the `median_hours` since the checkpoint before."""
+    """A stage up to a checkpoint: the `code` of the checkpoint and the median time since the one before."""
 
     code: str
     median_hours: float
@@ -34,23 +30,23 @@ CHECKPOINTS = tuple(stage.code for stage in STAGES)
 PREDICTION_STAGE = CHECKPOINTS.index("M700")
 ROAD_STAGE = CHECKPOINTS.index("M710")
 
-# Stage times are lognormal round the median; a few vehicles wait for days in a stage, at most a hundred of them.
+# Stage times are lognormal around the median; a few vehicles wait in a stage for days, at most LONGEST_HOURS.
 STAGE_SIGMA = 0.6
 WAITING_SHARE = 0.008
 WAITING_MEDIAN_HOURS = 72.0
 WAITING_SIGMA = 1.0
 LONGEST_HOURS = 2_400.0
 
-# 18.4 % of real vehicles lack a checkpoint. Here 2 % are never finished and 16.5 % lose one scan: M700 in 1.5 %.
+# 18.4 % of real vehicles lack a checkpoint. Here 2 % are never finished and 16.5 % lack one scan: 1.5 % that of M700.
 UNFINISHED_SHARE = 0.02
 LOST_PREDICTION_SCAN_SHARE = 0.015
 LOST_OTHER_SCAN_SHARE = 0.15
-# Share of vehicles whose checkpoint, at this stage, and the next one are stamped the wrong way round.
+# By stage: share of vehicles with the times of its checkpoint and of the next one swapped.
 SWAPPED_STAMPS = {CHECKPOINTS.index("G700"): 0.007, CHECKPOINTS.index("M720"): 0.005}
 
 
 def stage_hours(rng: np.random.Generator, vehicles: int) -> NDArray[np.float64]:
-    """Hours that vehicles spend in each stage: shape (vehicles, stages), heavy-tailed."""
+    """Return the hours of vehicles in each stage, shape (vehicles, stages), heavy-tailed."""
     shape = (vehicles, len(STAGES))
     usual = np.array([stage.median_hours for stage in STAGES]) * np.exp(STAGE_SIGMA * rng.standard_normal(shape))
     waiting = WAITING_MEDIAN_HOURS * np.exp(WAITING_SIGMA * rng.standard_normal(shape))
@@ -59,7 +55,7 @@ def stage_hours(rng: np.random.Generator, vehicles: int) -> NDArray[np.float64]:
 
 
 def lost_scans(rng: np.random.Generator, vehicles: int) -> NDArray[np.int64]:
-    """The stage whose checkpoint status lacks, -1 for none: shape (vehicles,)."""
+    """Return the stage whose checkpoint is missing from status, shape (vehicles,); -1 for none."""
     shares = np.full(len(STAGES), LOST_OTHER_SCAN_SHARE / (len(STAGES) - 1))
     shares[PREDICTION_STAGE] = LOST_PREDICTION_SCAN_SHARE
     drawn = rng.choice(np.arange(-1, len(STAGES)), size=vehicles, p=[1 - shares.sum(), *shares])

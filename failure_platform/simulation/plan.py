@@ -1,7 +1,4 @@
-"""The options of a simulated batch, and its calendar: which vehicle starts when, under which KNR.
-
-Belongs here: what a caller may choose, and why a choice is refused. Does not belong here: draws (vehicles.py).
-"""
+"""The options of a simulated batch, and its calendar: the start and the KNR of each vehicle."""
 
 import re
 import zlib
@@ -16,14 +13,14 @@ import numpy as np
 from failure_platform.simulation.cause import FailureFunction, failure_function
 from failure_platform.simulation.dirt import DirtKind
 
-# Vehicles are drawn block by block, each block from its own random streams: memory is bounded by a block, and what a
-# block holds does not depend on the blocks before it.
+# Vehicles are drawn in blocks, each with its own random streams: memory is bounded by a block, and the content of a
+# block does not depend on the blocks before it.
 BLOCK_VEHICLES = 250
-MOST_VEHICLES_A_DAY = 9_999  # KNR has four digits for the day's sequence
+MOST_VEHICLES_A_DAY = 9_999  # a KNR has four digits for the number within the day
 WORKING_DAYS = 5
 SHIFT_START_HOUR, SHIFT_HOURS = 6, 16
-# A batch is exported this long after its last vehicle started. Vehicles still under way then stay unfinished, so
-# nothing of a batch is dated after its export, and the next batch can start without overlapping it.
+# Time from the start of the last vehicle to the export of the batch. Vehicles that are not finished by then stay
+# unfinished, so no row of a batch is later than its export, and the next batch does not overlap it.
 SETTLE_DAYS = 10
 
 EPOCH = date(1970, 1, 1)
@@ -31,21 +28,21 @@ EPOCH = date(1970, 1, 1)
 
 @dataclass(frozen=True)
 class Simulation:
-    """The options of one batch of uploads. Raises ValueError, saying what to change, when they do not fit together.
+    """The options of one batch of uploads. Raises ValueError, with what to change, when they are not compatible.
 
     Args:
-        vehicles: how many start.
-        weeks: over how many weeks of five working days.
-        seed: of every draw; the same plan gives the same bytes.
-        start: production day of the first vehicle; `next_start` of one batch continues it with new KNRs.
-        name: file name of the uploads, without ending.
+        vehicles: number of vehicles that start.
+        weeks: number of weeks, of five working days, in which they start.
+        seed: of everything random; the same plan gives the same bytes.
+        start: production day of the first vehicle; the `next_start` of a batch continues it with new KNRs.
+        name: file name of the uploads, without extension.
         signal: strength of the effects; 0 none, 1 usual.
         failure_rate: share of vehicles that fail the road test before any drift.
-        drift_date: production day from which some tests shift and one effect is gone.
-        dirt: share of rows by kind (see dirt.py); SOME_DIRT is a preset.
-        separator: of cells; a semicolon brings decimal commas.
-        encoding: of the files; utf-8-sig and utf-16 begin with a byte order mark.
-        gzipped: compress the files, still named .csv.
+        drift_date: production day from which some tests are shifted and one effect is zero.
+        dirt: share of rows by kind, see `simulation.dirt`; SOME_DIRT is a preset.
+        separator: of cells; files with semicolons have decimal commas.
+        encoding: of the files; utf-8-sig and utf-16 start with a byte order mark.
+        gzipped: whether files are compressed; their extension remains .csv.
     """
 
     vehicles: int = 1_500
@@ -62,7 +59,7 @@ class Simulation:
     gzipped: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse options that no plant could follow."""
+        """Check the options."""
         if self.vehicles < 1 or self.weeks < 1 or self.seed < 0:
             raise ValueError("a simulation needs at least 1 vehicle, at least 1 week, and a seed of 0 or more")
         if self.vehicles > MOST_VEHICLES_A_DAY * WORKING_DAYS * self.weeks:
@@ -79,7 +76,7 @@ class Simulation:
 
     @property
     def blocks(self) -> int:
-        """How many blocks of vehicles the batch has."""
+        """The number of blocks of vehicles."""
         return -(-self.vehicles // BLOCK_VEHICLES)
 
     @cached_property
@@ -90,35 +87,35 @@ class Simulation:
 
     @property
     def exported_at(self) -> datetime:
-        """Every row of the batch is older than this."""
+        """The time of the export; every row of the batch is older."""
         return datetime.combine(self.days[-1] + timedelta(days=1 + SETTLE_DAYS), time())
 
     @property
     def next_start(self) -> date:
-        """The first Monday from the export on: where a next batch continues without overlapping this one."""
+        """The first Monday from the export on, for a next batch that does not overlap this one."""
         exported = self.exported_at.date()
         return exported + timedelta(days=(8 - exported.isoweekday()) % 7)
 
     def functions(self) -> tuple[FailureFunction, FailureFunction]:
-        """The failure function before and from the drift date."""
+        """Return the failure functions before the drift date and from it on."""
         before = failure_function(self.signal, self.failure_rate)
         return before, before.drifted()
 
     def random_stream(self, block: int, purpose: str) -> np.random.Generator:
-        """The random stream of one block and purpose, so that for example dirt never changes which vehicles fail."""
-        words = [self.seed, self.start.toordinal(), block, zlib.crc32(purpose.encode())]
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
+        """Return the random stream of a block and purpose, so that e.g. dirt does not change which vehicles fail."""
+        entropy = [self.seed, self.start.toordinal(), block, zlib.crc32(purpose.encode())]
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
     def starts(self, block: int) -> Iterator[tuple[str, int, bool]]:
-        """(KNR, start in seconds since 1970, whether drifted) of a block's vehicles, even over days and shift hours."""
+        """Yield (KNR, start in seconds since 1970, drifted) of a block's vehicles, evenly spread over shifts."""
         days, total = len(self.days), self.vehicles
         for vehicle in range(block * BLOCK_VEHICLES, min((block + 1) * BLOCK_VEHICLES, total)):
             number = vehicle * days // total
-            # The day's vehicles are opens..closes-1: the smallest v with v * days // total equal to number, and so on.
-            opens, closes = -(-number * total // days), -(-(number + 1) * total // days)
+            # The vehicles of day `number` are first to after - 1: those v with v * days // total == number.
+            first, after = -(-number * total // days), -(-(number + 1) * total // days)
             day = self.days[number]
             year, week, weekday = day.isocalendar()
-            into_shift = SHIFT_HOURS * 3600 * (vehicle - opens) // (closes - opens)
+            into_shift = SHIFT_HOURS * 3600 * (vehicle - first) // (after - first)
             started = (day - EPOCH).days * 86_400 + SHIFT_START_HOUR * 3600 + into_shift
             drifted = self.drift_date is not None and day >= self.drift_date
-            yield f"{year}-{week:02d}{weekday}{vehicle - opens + 1:04d}", started, drifted
+            yield f"{year}-{week:02d}{weekday}{vehicle - first + 1:04d}", started, drifted

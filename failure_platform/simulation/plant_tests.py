@@ -1,7 +1,6 @@
-"""The simulated plant's tests: 292 codes, their sub-values, units and usual values, and the rows they leave.
+"""The simulated plant's tests: 292 codes, their sub-values, units and nominal values, the same for every seed.
 
-Belongs here: the catalogue, the same for every seed, with the counts and codes that are published of real uploads.
-Does not belong here: what is drawn for a vehicle (vehicles.py), which tests matter (cause.py).
+Counts and codes are those published of real uploads.
 """
 
 from collections.abc import Iterator
@@ -19,20 +18,20 @@ UNIT_WIDTH = 10
 
 RETEST_SHARE = 0.005
 RETEST_SECONDS = 90
-# A finished vehicle has 846 rows, and up to 874 with what was tested again.
+# A finished vehicle has 846 rows without retests, and up to 874 with them.
 MOST_RETEST_ROWS = 28
 OFTEN_RETESTED, OFTEN_RETESTED_SHARE = "630500", 0.12
 
 RELATIVE_DEVIATION = 0.04
-TOLERANCE = 3.2  # standard deviations: OK values lie within, NOK values beyond
+TOLERANCE = 3.2  # in standard deviations: OK values are within, NOK values outside
 VALUE_DIGITS = 2
 
 
 @dataclass(frozen=True)
 class PlantTest:
-    """One test code: its family, the stage it runs in, and a unit and usual value per sub-value.
+    """One test code: its family, its stage, and a unit and nominal value per sub-value.
 
-    `measured` is False for fluid tests: one row without unit and value. `retest_share`: of vehicles that are NOK first.
+    `measured` is False for fluid tests, which have one row without unit and value.
     """
 
     name: str
@@ -45,15 +44,15 @@ class PlantTest:
 
     @property
     def retest_share(self) -> float:
-        """Share of vehicles that are NOK before they are OK."""
+        """Share of vehicles that are NOK at first and then OK."""
         return OFTEN_RETESTED_SHARE if self.name == OFTEN_RETESTED else RETEST_SHARE
 
 
-# Screw areas by stage, 20 codes each.
+# Stage by screw area; each area has 20 codes.
 _SCREW_AREAS = {4: 0, 13: 0, 20: 1, 27: 1, 31: 2, 42: 2, 58: 3, 63: 3, 72: 4, 81: 4, 90: 5}
 _ELECTRONIC_UNITS = ("min", "%", "mm", "°", "Clicks", "kg", "V", "Deg", "")
-# Prefix, number of codes, and their stages in turn. Some UPSECOS run between the prediction point and the road test,
-# SECTION_ZP8 after it: a platform that uses them predicts from the future.
+# Prefix, number of codes, and the stages they are assigned to in turn. Some UPSECOS run between the prediction point
+# and the road test, SECTION_ZP8 after it: features of these tests would be leaks.
 _ELECTRONICS = (
     ("SECTION_ALS", 15, (4, 5)),
     ("SECTION_IBN", 15, (4,)),
@@ -64,13 +63,13 @@ _ELECTRONICS = (
 
 
 @cache
-def catalogue() -> tuple[PlantTest, ...]:
-    """All tests, in the order in which a vehicle meets them."""
+def plant_tests() -> tuple[PlantTest, ...]:
+    """Return all tests, in the order of their stages."""
     return tuple(sorted((*_machines(), *_screws(), *_electronics()), key=lambda test: test.stage))
 
 
 def _machines() -> Iterator[PlantTest]:
-    """7 fluid tests and 5 brake tests, the last brake test after the prediction point."""
+    """Yield 7 fluid tests and 5 brake tests, the last brake test after the prediction point."""
     for number in range(1, 8):
         yield PlantTest(f"0120{number:02d}", MACHINES, 3, (0,), ("",), (0.0,), measured=False)
     for number in range(1, 6):
@@ -80,7 +79,7 @@ def _machines() -> Iterator[PlantTest]:
 
 
 def _screws() -> Iterator[PlantTest]:
-    """220 tightenings of 2, 4 or 8 sub-values: even torque, odd angle."""
+    """Yield 220 screw tightenings with 2, 4 or 8 sub-values: torque at even VALUE_IDs, angle at odd ones."""
     numbered = [(area, number) for area in _SCREW_AREAS for number in range(1, 21)]
     for position, (area, number) in enumerate(numbered):
         count = 8 if position % 15 == 7 else 2 if position % 5 in (1, 3) and position > 6 else 4
@@ -96,7 +95,7 @@ def _screws() -> Iterator[PlantTest]:
 
 
 def _electronics() -> Iterator[PlantTest]:
-    """60 tests of one value, or two with VALUE_ID 0 and 80."""
+    """Yield 60 tests with one value, or with two whose VALUE_IDs are 0 and 80."""
     numbered = [(prefix, number, stages) for prefix, count, stages in _ELECTRONICS for number in range(1, count + 1)]
     for position, (prefix, number, stages) in enumerate(numbered):
         value_ids = (0, 80) if number == 2 and prefix != "SECTION_ZP8" else (0,)
@@ -111,7 +110,7 @@ def _electronics() -> Iterator[PlantTest]:
 class RowPlan:
     """The 846 rows of a finished vehicle without retests, as parallel arrays in time order.
 
-    `test`: position in `catalogue()`. The time of a row is `fraction` of the way through `stage`. `deviation`: one
+    `test`: position in `plant_tests()`. The time of a row is `fraction` of the way through `stage`. `deviation`: one
     standard deviation of the value, in its unit. `unit` is padded as in real files, None where nothing is measured.
     """
 
@@ -127,14 +126,14 @@ class RowPlan:
     deviation: NDArray[np.float64]
 
     def at(self, name: str, value_id: int) -> int:
-        """Position of the row of (NAME, VALUE_ID). Raises KeyError when the plant has no such row."""
-        found = np.flatnonzero((self.name == name) & (self.value_id == value_id))
-        if found.size != 1:
+        """Return the position of the row of (NAME, VALUE_ID); raise KeyError when there is no such row."""
+        positions = np.flatnonzero((self.name == name) & (self.value_id == value_id))
+        if positions.size != 1:
             raise KeyError(f"the simulated plant has no test {name} with VALUE_ID {value_id}")
-        return int(found[0])
+        return int(positions[0])
 
     def values(self, deviations: NDArray[np.float64], at: NDArray[np.int64] | slice) -> NDArray[np.float64]:
-        """Values as written, for deviations in standard deviations at row positions `at` (last axis)."""
+        """Return rounded values for deviations, in standard deviations, at row positions `at` (last axis)."""
         scale = 10.0**VALUE_DIGITS
         exact = self.nominal[at] + self.deviation[at] * deviations
         return np.asarray(np.rint(exact * scale) / scale, dtype=np.float64)
@@ -142,8 +141,8 @@ class RowPlan:
 
 @cache
 def row_plan() -> RowPlan:
-    """The rows of a finished vehicle, one per test and sub-value."""
-    tests = catalogue()
+    """Return the rows of a finished vehicle, one per test and sub-value."""
+    tests = plant_tests()
     per_stage = np.bincount([test.stage for test in tests], minlength=len(STAGES))
     seen = [0] * len(STAGES)
     rows = []
@@ -161,6 +160,6 @@ def row_plan() -> RowPlan:
 
 
 def nok_counts(rng: np.random.Generator, share: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How often a test is NOK before it is OK, for shares of any shape: mostly 0, sometimes 1, rarely 2."""
+    """Return how often a test is NOK before it is OK, for retest shares of any shape: mostly 0, rarely 2."""
     draw = rng.random(share.shape)
     return (draw < share).astype(np.int64) + (draw < 0.15 * share)

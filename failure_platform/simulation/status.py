@@ -1,8 +1,4 @@
-"""The status events of simulated vehicles: checkpoints, and the lesser codes between them.
-
-Belongs here: which events a vehicle leaves, and which go missing or are stamped wrongly. Does not belong here: when a
-vehicle passes (vehicles.py), dirt (soiling.py).
-"""
+"""The status events of simulated vehicles: checkpoints, and the minor codes between them."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -13,17 +9,17 @@ from numpy.typing import NDArray
 
 from failure_platform.simulation.line import CHECKPOINTS, STAGES, SWAPPED_STAMPS
 from failure_platform.simulation.plan import Simulation
-from failure_platform.simulation.spelling import moments, picked
+from failure_platform.simulation.text_columns import taken_texts, timestamps
 from failure_platform.simulation.vehicles import Vehicles
 
-# Beside the 9 checkpoints 107 codes: 36 that every vehicle passes, the rest seldom; about 50 events a vehicle.
-_LESSER_CODES, _USUAL_CODES, _SELDOM_SHARE = 107, 36, 0.07
+# 107 minor codes in addition to the 9 checkpoints: 36 of every vehicle, the others rare; about 50 events a vehicle.
+_MINOR_CODES, _COMMON_CODES, _RARE_SHARE = 107, 36, 0.07
 _STAGE_LETTERS = "RLGMMMMMM"
 
 
 @dataclass(frozen=True)
 class _Codes:
-    """All codes in line order: stage, fraction of the way through it (1: the checkpoint), share of vehicles."""
+    """All codes in line order: stage, fraction of its duration (1: the checkpoint), share of vehicles."""
 
     code: NDArray[np.object_]
     stage: NDArray[np.int64]
@@ -39,17 +35,17 @@ class _Codes:
 @cache
 def _codes() -> _Codes:
     rows = [(code, stage, 1.0, 1.0) for stage, code in enumerate(CHECKPOINTS)]
-    for number in range(_LESSER_CODES):
+    for number in range(_MINOR_CODES):
         place, stage = divmod(number, len(STAGES))
         code = "L66A" if number == 1 else f"{_STAGE_LETTERS[stage]}{100 + 9 * stage + 40 * place + 13 * (number % 2)}"
-        rows.append((code, stage, (place + 1) / 13, 1.0 if number < _USUAL_CODES else _SELDOM_SHARE))
+        rows.append((code, stage, (place + 1) / 13, 1.0 if number < _COMMON_CODES else _RARE_SHARE))
     rows.sort(key=lambda row: (row[1], row[2]))
     codes, stages, fractions, shares = zip(*rows, strict=True)
     return _Codes(np.array(codes, dtype=object), np.array(stages), np.array(fractions), np.array(shares))
 
 
 def simulated_status(plan: Simulation, block: int, vehicles: Vehicles) -> pa.Table:
-    """A table of texts: about 50 events of a finished vehicle, those of the first stage of an unfinished one."""
+    """Return a text table with about 50 events of a finished vehicle, or the first stage's of an unfinished one."""
     rng = plan.random_stream(block, "status")
     codes = _codes()
     begin, end = vehicles.boundaries[:, codes.stage], vehicles.boundaries[:, codes.stage + 1]
@@ -66,8 +62,8 @@ def simulated_status(plan: Simulation, block: int, vehicles: Vehicles) -> pa.Tab
     vehicle, event = np.nonzero(present)
     return pa.table(
         {
-            "KNR": picked(vehicles.knr, vehicle),
-            "STATUS": picked(codes.code, event),
-            "DATA": moments(seconds[vehicle, event].astype("datetime64[s]")),
+            "KNR": taken_texts(vehicles.knr, vehicle),
+            "STATUS": taken_texts(codes.code, event),
+            "DATA": timestamps(seconds[vehicle, event].astype("datetime64[s]")),
         }
     )

@@ -1,8 +1,4 @@
-"""The truth about a simulated batch: why each vehicle failed or not, and the best score that any model can reach.
-
-Belongs here: the content of the truth files. Does not belong here: the failure function itself (cause.py), writing
-the files (the simulator's door).
-"""
+"""The ground truth of a simulated batch: why each vehicle failed, and the best score that a model can reach."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -25,10 +21,10 @@ Counts = Mapping[str, Mapping[DirtKind, int]]
 
 
 def truth_rows(vehicles: Vehicles) -> pd.DataFrame:
-    """One row per vehicle of a block.
+    """Return one row per vehicle of a block.
 
-    `predicted_at`: time of the prediction point, empty when the vehicle was never finished or status lacks that scan,
-    so that no platform can predict it. `probability`: of failing the road test. `failed_at`, `group`: of failures.
+    `predicted_at`: prediction time, empty when the vehicle was never finished or status lacks that scan, so that it
+    cannot be predicted. `probability`: of failing the road test. `failed_at`, `group`: of failures.
     """
     known = vehicles.finished & (vehicles.lost_scan != PREDICTION_STAGE)
     predicted_at = pd.Series(vehicles.boundaries[:, 1 + PREDICTION_STAGE].astype("datetime64[s]"))
@@ -48,17 +44,17 @@ def truth_rows(vehicles: Vehicles) -> pd.DataFrame:
 
 
 def truth_about(plan: Simulation, vehicles: pd.DataFrame, rows: Mapping[str, int], dirt: Counts) -> dict[str, Any]:
-    """The truth file as plain values: options, failure function, best scores, rows written and dirt among them.
+    """Return the truth file as JSON types: options, failure function, best scores, and counts of rows and dirt.
 
-    `vehicles`: all rows of `truth_rows`. `rows` and `dirt`: by upload kind. The best scores hold for vehicles with a
-    prediction point: all of them, and the newest quarter of them by that time.
+    `vehicles`: all rows of `truth_rows`. `rows` and `dirt`: by upload kind. The best scores are those on the vehicles
+    with a prediction time, and on the newest quarter of them.
     """
     before, after = plan.functions()
     known = vehicles[vehicles["predicted_at"].notna()].sort_values(["predicted_at", "KNR"])
     newest = known.iloc[int(np.ceil(len(known) * (1 - NEWEST_SHARE))) :]
     drift = {
         "from": str(plan.drift_date),
-        "function": after.described(),
+        "function": after.as_dict(),
         "shifted_tests": list(DRIFTED_TESTS),
         "shift_in_standard_deviations": DRIFT_SHIFT,
     }
@@ -71,7 +67,7 @@ def truth_about(plan: Simulation, vehicles: pd.DataFrame, rows: Mapping[str, int
         "next_start": str(plan.next_start),
         "probability": "1 / (1 + exp(-(intercept + sum of terms)))",
         "terms": dict(EFFECT_MEANINGS),
-        "function": before.described(),
+        "function": before.as_dict(),
         "drift": None if plan.drift_date is None else drift,
         "best_scores": {"all": _best_scores(known), "newest_quarter": _best_scores(newest)},
         "rows": dict(rows),
@@ -87,10 +83,10 @@ def _dirt(counts: Mapping[DirtKind, int]) -> dict[str, dict[str, int | str]]:
 
 
 def _best_scores(vehicles: pd.DataFrame) -> dict[str, float | int | None]:
-    """What a model that knew every probability would score.
+    """Return the scores of a model that knows every probability.
 
-    `drawn` figures hold for the outcomes that happened (None when they are all alike), `expected` ones are ratios of
-    expectations over all outcomes that could have happened.
+    `drawn` scores are those on the outcomes that were drawn (None for one class only), `expected` scores are ratios of
+    expectations over all possible outcomes.
     """
     probability = vehicles["probability"].to_numpy(dtype=np.float64)
     failed = vehicles["failed"].to_numpy(dtype=bool)
@@ -107,7 +103,7 @@ def _best_scores(vehicles: pd.DataFrame) -> dict[str, float | int | None]:
 
 
 def expected_roc_auc(probability: NDArray[np.float64]) -> float:
-    """Sum over pairs i, j of p_i (1 - p_j) [p_i > p_j, ties one half], divided by the sum of p_i (1 - p_j)."""
+    """Return the sum over pairs of p_i (1 - p_j) [p_i > p_j, ties one half], divided by that of p_i (1 - p_j)."""
     levels, level = np.unique(probability, return_inverse=True)
     failing = np.bincount(level, weights=probability, minlength=levels.size)
     passing = np.bincount(level, weights=1 - probability, minlength=levels.size)
@@ -116,8 +112,8 @@ def expected_roc_auc(probability: NDArray[np.float64]) -> float:
 
 
 def expected_average_precision(probability: NDArray[np.float64]) -> float:
-    """Sum over ranks k of p_k (1 + failures expected above k) / k, divided by the failures expected."""
-    if probability.min() == probability.max():  # nothing to rank by: every cut has the same precision
+    """Return the sum over ranks k of p_k (1 + expected failures above k) / k, divided by the expected failures."""
+    if probability.min() == probability.max():  # no ranking: every cut has the same precision
         return float(probability.mean())
     ranked = np.sort(probability)[::-1]
     above = np.cumsum(ranked) - ranked

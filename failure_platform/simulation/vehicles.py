@@ -1,8 +1,4 @@
-"""Simulated vehicles: when they pass the line, what is measured on them, and whether they fail the road test.
-
-Belongs here: one block of vehicles as arrays. Does not belong here: the rows they leave (resultados.py, falhas.py,
-status.py).
-"""
+"""Simulated vehicles: their times at the checkpoints, their measured values, and the outcome of the road test."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +16,7 @@ from failure_platform.simulation.line import (
     stage_hours,
 )
 from failure_platform.simulation.plan import Simulation
-from failure_platform.simulation.plant_tests import MOST_RETEST_ROWS, TOLERANCE, catalogue, nok_counts, row_plan
+from failure_platform.simulation.plant_tests import MOST_RETEST_ROWS, TOLERANCE, nok_counts, plant_tests, row_plan
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,17 +33,17 @@ class Vehicles:
 
     Args:
         knr: (n,) texts.
-        boundaries: (n, stages + 1) start of the first stage, then the time at each checkpoint.
-        finished: (n,) whether it came off the line before the export; the others stopped in the first stage.
-        lost_scan: (n,) the stage whose checkpoint status lacks, -1 for none.
-        unfinished_rows: (n,) how many resultados rows it has when it is unfinished.
+        boundaries: (n, stages + 1) start of the first stage, then the time of each checkpoint.
+        finished: (n,) whether it completed all stages before the export; the others stop in the first stage.
+        lost_scan: (n,) the stage whose checkpoint is missing from status, -1 for none.
+        unfinished_rows: (n,) number of resultados rows if it is unfinished.
         values: (n, rows of the row plan) last values.
-        nok: (n, tests of the catalogue) NOK verdicts before the OK one.
+        nok: (n, tests) number of NOK verdicts before the OK one.
         drifted: (n,) whether it started at or after the drift date.
         probability: (n,) of failing the road test.
-        failed: (n,) whether it did; never for unfinished vehicles.
-        failed_at: (n,) when, if it did.
-        group: (n,) failure group, if it failed; None where nothing contributed.
+        failed: (n,) whether it failed; never for unfinished vehicles.
+        failed_at: (n,) time of the failure, if it failed.
+        group: (n,) failure group, if it failed; None where all terms are zero.
     """
 
     knr: NDArray[np.object_]
@@ -65,7 +61,7 @@ class Vehicles:
 
 
 def simulated_vehicles(plan: Simulation, block: int) -> Vehicles:
-    """The vehicles of one block: the same for the same plan, whichever blocks were drawn before."""
+    """Return the vehicles of one block, which depend on the plan and the block only."""
     rng = plan.random_stream(block, "vehicles")
     names, begin, drift = zip(*plan.starts(block), strict=True)
     count, drifted = len(names), np.array(drift, dtype=bool)
@@ -112,12 +108,12 @@ def _seconds(moment: datetime) -> int:
 
 
 def _nok(rng: np.random.Generator, vehicles: int) -> Ints:
-    """NOK verdicts, shape (vehicles, tests), such that no vehicle gets more retest rows than a real one."""
-    tests = catalogue()
+    """Return numbers of NOK verdicts, shape (vehicles, tests), with at most MOST_RETEST_ROWS retest rows a vehicle."""
+    tests = plant_tests()
     share = np.broadcast_to([test.retest_share for test in tests], (vehicles, len(tests)))
     nok = nok_counts(rng, share)
     rows = np.array([len(test.value_ids) for test in tests])
-    # The test retested most comes first, so that the limit does not cut the count that an effect sees.
+    # The most often retested test is counted first, so that the limit does not change the count that an effect uses.
     order = np.argsort([-test.retest_share for test in tests], kind="stable")
     used = np.cumsum((nok * rows)[:, order], axis=1)
     nok[:, order] = np.where(used <= MOST_RETEST_ROWS, nok[:, order], 0)
@@ -125,11 +121,11 @@ def _nok(rng: np.random.Generator, vehicles: int) -> Ints:
 
 
 def _observed(effect: Effect, values: Floats, nok: Ints, seconds: Ints) -> Floats:
-    """What an effect sees, as the uploads tell it: shape (vehicles,)."""
+    """Return the observations of an effect as they can be computed from the uploads, shape (vehicles,)."""
     if effect.kind == "stage_time":
         return np.asarray(np.log(seconds[:, effect.stage] / 3600 / STAGES[effect.stage].median_hours))
     if effect.kind == "nok_count":
-        return nok[:, [test.name for test in catalogue()].index(effect.name)].astype(np.float64)
+        return nok[:, [test.name for test in plant_tests()].index(effect.name)].astype(np.float64)
     rows = row_plan()
     row = rows.at(effect.name, effect.value_id)
     return np.asarray((values[:, row] - rows.nominal[row]) / rows.deviation[row])

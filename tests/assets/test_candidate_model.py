@@ -68,7 +68,15 @@ def test_the_page_shows_the_search_the_figures_and_what_made_the_version(
     assert page["plot: search"].value.startswith("![search](data:image/png;base64,")
     assert {"seconds: search", "seconds: fit", "out of fold ROC AUC", "threshold chosen for"} <= set(page)
     made = {one.data["what"]: one.data["value"] for one in page["what made it"].value.records}
-    assert {"search", "calibration", "aim", "setting: front", "seed", "code version", "scikit-learn"} <= set(made)
+    assert {
+        "search",
+        "calibration",
+        "aim",
+        "setting: feature_preprocessing",
+        "seed",
+        "code version",
+        "scikit-learn",
+    } <= set(made)
     said = [one.user_message for one in dagster_instance.all_logs(run.run_id) if "best so far" in one.user_message]
     assert said
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from failure_platform.simulation.dirt import DIRT, SOME_DIRT, DirtKind, soiled
+from failure_platform.simulation.dirt import DIRT, SOME_DIRT, DirtKind, with_dirt
 from failure_platform.simulation.falhas import simulated_falhas
 from failure_platform.simulation.plan import Simulation
 from failure_platform.simulation.resultados import simulated_resultados
@@ -33,14 +33,14 @@ def _rows(table: pa.Table) -> list[tuple[str | None, ...]]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def _soiled(upload: str, shares: dict[DirtKind, float], block: int = 0) -> tuple[pa.Table, dict[DirtKind, int]]:
-    table, counts = soiled(CLEAN[upload], upload, shares, SMALL.random_stream(block, "dirt"))
+def _with_dirt(upload: str, shares: dict[DirtKind, float], block: int = 0) -> tuple[pa.Table, dict[DirtKind, int]]:
+    table, counts = with_dirt(CLEAN[upload], upload, shares, SMALL.random_stream(block, "dirt"))
     return table, dict(counts)
 
 
 @pytest.mark.parametrize(("kind", "upload"), EVERY)
 def test_a_kind_of_dirt_changes_as_many_rows_as_it_counts(kind: DirtKind, upload: str) -> None:
-    table, counts = _soiled(upload, {kind: 0.3})
+    table, counts = _with_dirt(upload, {kind: 0.3})
     before, after = _rows(CLEAN[upload]), _rows(table)
     assert set(counts) == {kind}
     assert counts[kind] > 0
@@ -70,7 +70,7 @@ def test_harmless_dirt_still_says_the_same(kind: DirtKind, upload: str) -> None:
             return pd.to_datetime(text, format="%d/%m/%Y %H:%M:%S" if day_first else "ISO8601").floor("s")
         return text
 
-    table, _ = _soiled(upload, {kind: 0.3})
+    table, _ = _with_dirt(upload, {kind: 0.3})
     for name in table.column_names:
         pairs = zip(CLEAN[upload][name].to_pylist(), table[name].to_pylist(), strict=True)
         for old, new in pairs:
@@ -95,7 +95,7 @@ def test_bad_cells_cannot_be_read_at_all() -> None:
 
 
 def _changed_cells(kind: DirtKind, upload: str, column: str) -> list[str]:
-    table, _ = _soiled(upload, {kind: 0.3})
+    table, _ = _with_dirt(upload, {kind: 0.3})
     pairs = zip(CLEAN[upload][column].to_pylist(), table[column].to_pylist(), strict=True)
     changed = [new for old, new in pairs if old != new]
     assert len(changed) > 5
@@ -109,7 +109,7 @@ def _changed_cells(kind: DirtKind, upload: str, column: str) -> list[str]:
     block=st.integers(0, 5),
 )
 def test_a_row_has_one_kind_of_dirt_at_most(shares: dict[DirtKind, float], upload: str, block: int) -> None:
-    table, counts = _soiled(upload, shares, block)
+    table, counts = _with_dirt(upload, shares, block)
     repeats = sum(count for kind, count in counts.items() if DIRT[kind].fate == "duplicate")
     assert table.num_rows == CLEAN[upload].num_rows + repeats
     assert sum(counts.values()) <= CLEAN[upload].num_rows

@@ -1,1 +1,5 @@
-"""The model families: one file each behind the interface of `family`, listed by name in `catalogue`."""
+"""The model families: the settings that each offers, and the scikit-learn classifier of a setting.
+
+A family (one file each) and the preprocessing that families share belong here. How a setting is chosen does not
+(domain.training). Read `domain.families.family` first; `domain.families.available` lists the families by name.
+"""

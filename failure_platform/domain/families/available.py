@@ -1,8 +1,4 @@
-"""Which families there are, by the names used in the settings.
-
-What belongs here: the list. What does not: anything a family does. A family with heavy dependencies is imported only
-when it is named.
-"""
+"""The available families, by the names used in the settings."""
 
 from collections.abc import Sequence
 
@@ -13,26 +9,32 @@ from failure_platform.domain.families.logistic_regression import LogisticRegress
 from failure_platform.domain.families.prior import Prior
 from failure_platform.domain.families.random_forest import RandomForest
 
-_STOCK: tuple[type[Family], ...] = (Prior, LogisticRegression, DecisionTree, RandomForest, HistogramGradientBoosting)
+_ALWAYS_AVAILABLE: tuple[type[Family], ...] = (
+    Prior,
+    LogisticRegression,
+    DecisionTree,
+    RandomForest,
+    HistogramGradientBoosting,
+)
 _SEQUENCE = "sequence"
-DEFAULT = tuple(kind.name for kind in _STOCK)
+DEFAULT = tuple(family.name for family in _ALWAYS_AVAILABLE)
 NAMES = (*DEFAULT, _SEQUENCE)
 
 
 def families(names: Sequence[str]) -> list[Family]:
-    """Return the families of these names, in the order of NAMES.
+    """Return the families with these names, in the order of NAMES.
 
     Raises:
-        RecipeRefusedError: an unknown family, or none.
+        RecipeRefusedError: a name is unknown, or there are no names.
     """
     unknown = sorted(set(names) - set(NAMES))
     if unknown or not names:
-        given = f"no model family is called {', '.join(unknown)}" if unknown else "no model family is named"
-        raise RecipeRefusedError(f"{given}: name some of {', '.join(NAMES)}")
-    named: list[Family] = [kind() for kind in _STOCK if kind.name in names]
+        problem = f"no model family is called {', '.join(unknown)}" if unknown else "no model family is named"
+        raise RecipeRefusedError(f"{problem}: name some of {', '.join(NAMES)}")
+    selected: list[Family] = [family() for family in _ALWAYS_AVAILABLE if family.name in names]
     if _SEQUENCE in names:
-        # Needs the optional extra `sequence`.
+        # Imported only when it is named: it needs the optional extra `sequence`.
         from failure_platform.domain.families.sequence import Sequence as SequenceFamily
 
-        named.append(SequenceFamily())
-    return named
+        selected.append(SequenceFamily())
+    return selected

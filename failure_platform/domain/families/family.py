@@ -1,9 +1,7 @@
-"""What a model family is: the settings it offers, and the classifier that a setting means.
+"""The interface of a model family, and the value of one setting.
 
-What belongs here: the interface, and the value of one setting. What does not: any family (one file each), preparation
-of features (fronts), and how a setting is chosen (search).
-
-Only stock classes and pure functions may end up in a saved pipeline, so that it loads with a short fixed list of types.
+Only scikit-learn's own classes, numpy functions and the few classes on the allow-list of
+`resources.registry.model_files` may be part of a saved pipeline.
 """
 
 from abc import ABC, abstractmethod
@@ -22,16 +20,16 @@ SEQUENCE_PREFIX = "sequence:"
 
 
 class RecipeRefusedError(ValueError):
-    """Something is asked for that cannot be done; the message says why and what to do."""
+    """The recipe requests something impossible; the message states the reason and what to do."""
 
 
 class FamilyUnavailableError(RecipeRefusedError):
-    """A family or an option needs a library that is not installed; the message says which and how to get it."""
+    """A family or an option needs a library that is not installed; the message names it and how to install it."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to fit a family: its name and its values, as sorted (name, value) pairs."""
+    """The hyperparameters of one fit: the family's name and the values, as sorted (name, value) pairs."""
 
     family: str
     pairs: tuple[tuple[str, Value], ...]
@@ -39,9 +37,9 @@ class Setting:
     @classmethod
     def of(cls, family: str, values: Values) -> "Setting":
         """Return the setting with these values."""
-        # The F score behind the screen is not defined where values are lacking, and as_measured leaves them so.
-        kept = {**values, "keep": None} if values["front"] == "as_measured" else dict(values)
-        return cls(family, tuple(sorted(kept.items())))
+        # Feature selection by F score is not defined on missing values, and as_measured leaves them missing.
+        valid = {**values, "keep": None} if values["feature_preprocessing"] == "as_measured" else dict(values)
+        return cls(family, tuple(sorted(valid.items())))
 
     @property
     def values(self) -> dict[str, Value]:
@@ -54,55 +52,64 @@ class Setting:
 
 
 class Family(ABC):
-    """One model family. Every setting's values hold `front` and `keep` (see fronts) beside the family's own.
+    """One model family.
 
-    They may hold `without`, a feature family that the setting leaves out: the same measurement is there as it is and as
-    its distance from the running median, and where nothing drifts the second is noise.
+    The values of every setting contain `feature_preprocessing` and `keep` (see `domain.families.preprocessing`) and the
+    hyperparameters of the family. They may contain `without`, a feature family that the setting excludes: a measurement
+    is available both as a value and as its distance from the running median, and where nothing drifts the distance is
+    noise.
 
     Attributes:
         name: as in the settings file.
-        continues: whether incremental mode can use it: it then gets production's answer as one more column.
-        scaled: whether features are brought to the same spread before the classifier.
-        whole: whether all its columns must be there, also those that do not vary.
-        tells_apart: whether it can say different things of different vehicles, so that calibration and a threshold mean
-            something.
+        supports_incremental: whether incremental mode can use it: production's probability is then one more column.
+        needs_scaling: whether features are standardised before the classifier.
+        needs_all_columns: whether all its columns must be present, including constant ones.
+        discriminates: whether its probabilities can differ between vehicles, so that calibration and a threshold are
+            meaningful.
     """
 
     name: ClassVar[str]
-    continues: ClassVar[bool] = True
-    scaled: ClassVar[bool] = False
-    whole: ClassVar[bool] = False
-    tells_apart: ClassVar[bool] = True
+    supports_incremental: ClassVar[bool] = True
+    needs_scaling: ClassVar[bool] = False
+    needs_all_columns: ClassVar[bool] = False
+    discriminates: ClassVar[bool] = True
 
     def columns(self, names: Sequence[str]) -> list[str]:
-        """Return those of the feature names that this family takes, in its order."""
+        """Return those of the feature names that this family uses, in its order."""
         return [name for name in names if not name.startswith(SEQUENCE_PREFIX)]
 
     def chosen_columns(self, values: Values, names: Sequence[str]) -> list[str]:
-        """Return those of the feature names that a setting of this family takes."""
-        left_out = values.get("without")
-        return [name for name in self.columns(names) if left_out is None or not name.startswith(f"{left_out}:")]
+        """Return those of the feature names that a setting of this family uses."""
+        excluded = values.get("without")
+        return [name for name in self.columns(names) if excluded is None or not name.startswith(f"{excluded}:")]
 
     @abstractmethod
     def grid(self, features: int) -> list[Values]:
-        """Return the default settings, all with the same names; at least one.
+        """Return the default settings, at least one, all with the same value names.
 
         Args:
-            features: number of columns, not counting distances: with two columns for each measurement, too.
+            features: number of columns without the distances.
         """
 
     @abstractmethod
     def space(self, features: int) -> dict[str, BaseDistribution]:
-        """Return the ranges to search, by the same names as in the grid; empty: there is nothing to search."""
+        """Return the search space, by the same names as in the grid; empty when there is nothing to search.
+
+        Optuna's Bayesian sampler draws in the order of the names: a rename that changes their order changes which
+        settings a seed tries.
+        """
 
     @abstractmethod
     def classifier(self, values: Values, rows: int, seed: int) -> Any:
         """Return the unfitted scikit-learn classifier of a setting, to be fitted on that number of rows."""
 
-    def staged(self, classifier: Any, x: Any) -> dict[int, Floats]:
-        """Return what a fitted classifier says of each row, by stage; a family without stages has the one stage 0."""
+    def staged_probabilities(self, classifier: Any, x: Any) -> dict[int, Floats]:
+        """Return the failure probabilities of a fitted classifier, shape (rows,), by boosting stage.
+
+        A family without stages has the single stage 0.
+        """
         return {0: np.asarray(classifier.predict_proba(x)[:, 1], dtype=np.float64)}
 
-    def at_stage(self, values: Values, stage: int) -> Values:  # noqa: ARG002 - most have no stages
+    def at_stage(self, values: Values, stage: int) -> Values:  # noqa: ARG002 - most families have no stages
         """Return the values that fit up to that stage only."""
         return values

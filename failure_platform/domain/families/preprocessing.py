@@ -1,9 +1,6 @@
-"""How features are prepared before a family sees them: the front of every pipeline, shared by many settings.
+"""Preprocessing of features ahead of the classifier, and univariate feature selection, shared by the families."""
 
-What belongs here: the steps of each front and the screen behind it. What does not: classifiers (one file per family).
-"""
-
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from sklearn.feature_selection import SelectKBest, VarianceThreshold, f_classif
@@ -13,81 +10,85 @@ from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, Quant
 
 from failure_platform.domain.families.family import Value
 
-Front = Literal["as_measured", "filled", "curves", "products"]
 Steps = list[tuple[str, Any]]
-# The feature family that says the same as the values, less their running median.
+# The feature family of distances from the running median: the same measurements as the values, less that median.
 DISTANCE = "distance"
 # Products of all pairs (power is torque times speed) are worth their columns only where there are few measurements.
 MOST_FEATURES_FOR_PRODUCTS = 20
-# No screen keeps more, so a front with more columns is cut to this many at once: the F score of a thousand columns is
-# computed once per fold and not once per setting, and what is kept of the front is small.
+# No setting selects more columns, so preprocessing with more is cut to this number: the F score of a thousand columns
+# is then computed once per fold instead of once per setting, and the cached output is small.
 MOST_KEPT = 60
 
 
-def few(features: int) -> bool:
+def few_features(features: int) -> bool:
     """Return whether products of all pairs are affordable."""
     return features <= MOST_FEATURES_FOR_PRODUCTS
 
 
-def without(features: int) -> tuple[Value, ...]:
-    """Return what the default settings leave out: of few features distances, or nothing; of many, screens choose."""
-    return (DISTANCE, None) if few(features) else (None,)
+def default_exclusions(features: int) -> tuple[Value, ...]:
+    """Return the values of `without` in the default settings.
+
+    With few features they are tried with and without distances; with many, feature selection removes what is noise.
+    """
+    return (DISTANCE, None) if few_features(features) else (None,)
 
 
-def keeps(features: int, numbers: tuple[int, ...] = (8, 15, 30)) -> list[Value]:
-    """Return the numbers of columns that a screen may keep, or [None] where there are not more than those."""
-    return [number for number in numbers if number < features] or [None]
+def selection_sizes(features: int, sizes: tuple[int, ...] = (8, 15, 30)) -> list[Value]:
+    """Return the sizes smaller than the number of features, for `keep`; [None] (no selection) if there are none."""
+    return [size for size in sizes if size < features] or [None]
 
 
-def front_steps(front: Value, features: int, rows: int, seed: int) -> Steps:
-    """Return the unfitted steps of a front, for that number of columns and of rows to fit on.
+def preprocessing_steps(preprocessing: Value, features: int, rows: int, seed: int) -> Steps:
+    """Return the unfitted pipeline steps of a preprocessing, for that number of columns and of rows to fit on.
 
-    as_measured: nothing is done, gaps stay open (trees send them their own way).
-    filled: gaps filled with the median.
-    curves: filled, each feature mapped to a normal curve by its rank, which tames stage times of a hundred days, and
-        its square beside it, so that too low and too high can both be bad; of many columns, the best by F score.
-    products: filled, and the product of each pair of features beside them.
+    as_measured: nothing is changed, missing values stay missing (trees handle them).
+    filled: missing values are replaced by the median.
+    curves: filled; each feature mapped to a normal distribution by rank, which limits stage times of a hundred days,
+        together with its square, so that both extremes can indicate failure; of many columns, the best by F score.
+    products: filled, together with the product of each pair of features.
 
     Raises:
-        ValueError: there is no such front.
+        ValueError: there is no such preprocessing.
     """
-    if front == "as_measured":
+    if preprocessing == "as_measured":
         return [("as_measured", "passthrough")]
     filled: Steps = [("fill", SimpleImputer(strategy="median"))]
-    if front == "filled":
+    if preprocessing == "filled":
         return filled
-    if front == "products":
+    if preprocessing == "products":
         return [*filled, ("products", PolynomialFeatures(2, interaction_only=True, include_bias=False))]
-    if front != "curves":
-        raise ValueError(f"there is no front '{front}'; there are as_measured, filled, curves and products")
+    if preprocessing != "curves":
+        raise ValueError(
+            f"there is no preprocessing '{preprocessing}'; there are as_measured, filled, curves and products"
+        )
     rank = QuantileTransformer(
         n_quantiles=min(200, rows), output_distribution="normal", subsample=10_000, random_state=seed
     )
     union = FeatureUnion([("once", "passthrough"), ("squared", FunctionTransformer(np.square))])
     best: Steps = [("best", SelectKBest(f_classif, k=MOST_KEPT))] if features > MOST_KEPT else []
-    # The square of a feature with two values at equal distances carries nothing.
+    # The square of a feature with two values is constant: the ranks of both are equally far from zero.
     return [*filled, ("rank", rank), ("curves", union), ("curves_vary", VarianceThreshold(1e-6)), *best]
 
 
-def screen_steps(keep: Value) -> Steps:
-    """Return the unfitted step that keeps that many columns by their univariate F score; none for None."""
+def selection_steps(keep: Value) -> Steps:
+    """Return the unfitted step that selects that many columns by univariate F score; no step for None."""
     return [] if keep is None else [("screen", SelectKBest(f_classif, k=keep))]
 
 
-def places_used(pipeline: Pipeline, columns: int) -> list[int]:
-    """Return the places of the input columns that a fitted pipeline's screen lets through to its classifier.
+def used_columns(pipeline: Pipeline, columns: int) -> list[int]:
+    """Return the positions of the input columns that the feature selection of a fitted pipeline selects.
 
-    Fitted on these columns alone, the same setting gives the same classifier: everything before it works column by
-    column. All places where there is no screen, or where columns are multiplied with one another.
+    Fitted on these columns alone, the same setting gives the same classifier: every step before the selection works
+    column by column. Returns all positions where there is no selection, or where columns are multiplied.
     """
-    places = np.arange(columns)
+    positions = np.arange(columns)
     if "screen" not in pipeline.named_steps or "products" in pipeline.named_steps:
-        return places.tolist()
+        return positions.tolist()
     for step in pipeline.named_steps.values():
         if isinstance(step, SimpleImputer):
-            places = places[~np.isnan(step.statistics_)]
+            positions = positions[~np.isnan(step.statistics_)]
         elif isinstance(step, FeatureUnion):
-            places = np.tile(places, len(step.transformer_list))
+            positions = np.tile(positions, len(step.transformer_list))
         elif isinstance(step, VarianceThreshold | SelectKBest):
-            places = places[step.get_support()]
-    return sorted(set(places.tolist()))
+            positions = positions[step.get_support()]
+    return sorted(set(positions.tolist()))

@@ -1,6 +1,6 @@
-"""The base rate as a family: every vehicle gets the failure rate of those trained on.
+"""The base rate as a family: every vehicle gets the failure rate of the training data.
 
-It is the floor: where no family has less log loss, it is chosen, and the candidate says that it knows nothing.
+It is chosen where no other family has a lower log loss; the facts of the version then note that it cannot discriminate.
 """
 
 from typing import Any
@@ -15,17 +15,17 @@ class Prior(Family):
     """The base rate."""
 
     name = "prior"
-    continues = False
-    tells_apart = False
+    supports_incremental = False
+    discriminates = False
 
     def grid(self, features: int) -> list[Values]:  # noqa: ARG002
-        """Return the one setting there is."""
-        return [{"front": "as_measured", "keep": None, "without": None}]
+        """Return the only setting."""
+        return [{"feature_preprocessing": "as_measured", "keep": None, "without": None}]
 
     def space(self, features: int) -> dict[str, BaseDistribution]:  # noqa: ARG002
-        """Return nothing: there is nothing to search."""
+        """Return an empty search space."""
         return {}
 
     def classifier(self, values: Values, rows: int, seed: int) -> Any:  # noqa: ARG002
-        """Return scikit-learn's dummy."""
+        """Return scikit-learn's dummy classifier."""
         return DummyClassifier(strategy="prior")

@@ -1,10 +1,7 @@
-"""How much each vehicle counts while a classifier is fitted: recency weights, and options against rare failures.
+"""Sample weights and resampling of the rows that a classifier is fitted on; validation rows are never changed.
 
-What belongs here: weights and resampling of rows that are fitted on. What does not: rows that are judged; they are
-never weighted, resampled or made up.
-
-Every option against rare failures makes them look more frequent than they are, so probabilities come out too high;
-only calibration on untouched vehicles brings them back (measured: without, the Brier score is 6 to 15 times worse).
+Every option against class imbalance makes failures look more frequent than they are, so probabilities are too high;
+only calibration on unchanged vehicles corrects them (measured: without it, the Brier score is 6 to 15 times worse).
 """
 
 from datetime import timedelta
@@ -19,18 +16,18 @@ from failure_platform.domain.training.recipe import Balance
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
-# SMOTE's own default of neighbours between which failures are made up.
+# The default k_neighbors of imbalanced-learn's SMOTE.
 _NEIGHBOURS = 5
 
 
-def recency_weights(asked: NDArray[np.datetime64], half_life: timedelta) -> Floats:
+def recency_weights(predicted_at: NDArray[np.datetime64], half_life: timedelta) -> Floats:
     """Return weights that halve with each half life before the newest vehicle; their mean is 1.
 
     Args:
-        asked: predicted_at of each vehicle, shape (vehicles,).
-        half_life: age at which a vehicle weighs half.
+        predicted_at: prediction time of each vehicle, shape (vehicles,).
+        half_life: age at which the weight of a vehicle is half that of the newest.
     """
-    age = (asked.max() - asked) / np.timedelta64(half_life)
+    age = (predicted_at.max() - predicted_at) / np.timedelta64(half_life)
     weight = np.asarray(0.5**age, dtype=np.float64)
     return np.asarray(weight / weight.mean(), dtype=np.float64)
 
@@ -38,30 +35,31 @@ def recency_weights(asked: NDArray[np.datetime64], half_life: timedelta) -> Floa
 def rebalanced(
     balance: Balance, x: Any, y: Labels, weight: Floats | None, seed: int
 ) -> tuple[Any, Labels, Floats | None]:
-    """Return the rows to fit on and their weights.
+    """Return the rows to fit on, their labels and their sample weights.
 
-    class_weight: both classes weigh the same. oversample: failures are repeated at random until there are as many as
-    others. smote: failures are made up between neighbouring failures (Chawla et al. 2002, by imbalanced-learn).
+    class_weight: both classes have the same total weight. oversample: failures are repeated at random until both
+    classes have the same size. smote: synthetic failures are interpolated between neighbouring failures (Chawla et al.
+    2002, by imbalanced-learn).
 
     Args:
-        balance: the option; none returns what was given.
-        x: prepared features without gaps, shape (rows, columns).
+        balance: the option; none returns the arguments unchanged.
+        x: preprocessed features without missing values, shape (rows, columns).
         y: labels, both classes present.
-        weight: of each row, or None.
-        seed: of drawing and making up.
+        weight: sample weights, shape (rows,), or None.
+        seed: of oversample and smote.
 
     Raises:
         FamilyUnavailableError: smote without imbalanced-learn.
-        RecipeRefusedError: smote together with weights, which made-up vehicles cannot have.
+        RecipeRefusedError: smote together with sample weights, which synthetic vehicles cannot have.
     """
     if balance == "class_weight":
-        even = compute_sample_weight("balanced", y)
-        return x, y, even if weight is None else even * weight
+        balanced = compute_sample_weight("balanced", y)
+        return x, y, balanced if weight is None else balanced * weight
     if balance == "oversample":
         failures = np.flatnonzero(y == 1)
-        more = np.random.default_rng(seed).choice(failures, max(0, len(y) - 2 * len(failures)))
-        rows = np.concatenate([np.arange(len(y)), more])
-        # A frame takes rows by position only through iloc.
+        repeated = np.random.default_rng(seed).choice(failures, max(0, len(y) - 2 * len(failures)))
+        rows = np.concatenate([np.arange(len(y)), repeated])
+        # A data frame selects rows by position only through iloc.
         return (
             x.iloc[rows] if hasattr(x, "iloc") else x[rows],
             y[rows],
@@ -88,5 +86,5 @@ def _smote(x: Any, y: Labels, seed: int) -> tuple[Any, Labels]:
     failures = int(y.sum())
     if failures < 2 or 2 * failures >= len(y):
         return x, y
-    made = SMOTE(k_neighbors=min(_NEIGHBOURS, failures - 1), random_state=seed).fit_resample(x, y)
-    return made[0], made[1]
+    resampled = SMOTE(k_neighbors=min(_NEIGHBOURS, failures - 1), random_state=seed).fit_resample(x, y)
+    return resampled[0], resampled[1]

@@ -1,10 +1,7 @@
-"""Calibration: what a model says, corrected by what happened to vehicles it had not seen.
+"""Calibration: correct the probabilities of a model by the outcomes of vehicles it was not fitted on.
 
-What belongs here: the two corrections, their honest price, the choice between them, and a model with its correction.
-What does not: where the out-of-fold answers come from (inner_validation).
-
-sigmoid: logistic regression on the logit of the probability (Platt 1999). isotonic: any rising step function
-(Zadrozny & Elkan 2002). Both are fitted on out-of-fold answers only.
+sigmoid: logistic regression on the logit of the probability (Platt 1999). isotonic: isotonic regression (Zadrozny &
+Elkan 2002). Both are fitted on out-of-fold probabilities only.
 """
 
 from dataclasses import dataclass
@@ -24,19 +21,19 @@ from failure_platform.domain.training.recipe import CalibrationChoice
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 Method = Literal["none", "sigmoid", "isotonic"]
-# Two parameters need a few failures to stand on; steps need many, or they learn the noise (scikit-learn's guide asks
-# for about a thousand samples).
+# Two parameters need a few failures; a step function needs many, or it overfits (scikit-learn's user guide recommends
+# about a thousand samples).
 _FEWEST_FAILURES: dict[Method, int] = {"none": 0, "sigmoid": 10, "isotonic": 50}
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A correction and what it costs or gains.
+    """A calibration method, fitted, and the log loss of each method that was compared.
 
     Attributes:
         method: the chosen one.
         corrector: fitted over the logit of the probability; None for none.
-        log_losses: by method, of each block of vehicles corrected by what the other blocks taught.
+        log_losses: by method, cross-validated: each fold is corrected by what the other folds gave.
     """
 
     method: Method
@@ -44,12 +41,12 @@ class Calibration:
     log_losses: dict[str, float]
 
     def apply(self, p: Floats) -> Floats:
-        """Return corrected probabilities, shape (vehicles,)."""
+        """Return calibrated probabilities, shape (vehicles,)."""
         return p if self.corrector is None else _apply(self.corrector, p)
 
 
 class Corrected(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-learn ships no types
-    """A fitted model whose probabilities are corrected. It is made of fitted parts and fits nothing itself.
+    """A fitted model with calibrated probabilities; it consists of fitted parts and fits nothing itself.
 
     Attributes:
         model: fitted classifier.
@@ -60,8 +57,8 @@ class Corrected(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-
         self.model = model
         self.corrector = corrector
 
-    def fit(self, x: Any, y: Any) -> "Corrected":  # noqa: ARG002 - scikit-learn asks for it
-        """Fit nothing: the parts are fitted."""
+    def fit(self, x: Any, y: Any) -> "Corrected":  # noqa: ARG002 - required by scikit-learn
+        """Do nothing: the parts are fitted."""
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -73,60 +70,64 @@ class Corrected(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # scikit-
         return np.asarray(self.model.classes_)
 
     def predict_proba(self, x: Any) -> Floats:
-        """Return the corrected probabilities of both classes, shape (rows, 2)."""
+        """Return the calibrated probabilities of both classes, shape (rows, 2)."""
         p = _apply(self.corrector, self.model.predict_proba(x)[:, 1])
         return np.column_stack([1 - p, p])
 
 
-def calibrate(asked: CalibrationChoice, p: Floats, y: Labels, block: NDArray[np.int64]) -> Calibration:
-    """Choose and fit a correction; auto takes the one with the least log loss on blocks it was not fitted on.
+def calibrate(requested: CalibrationChoice, p: Floats, y: Labels, fold_numbers: NDArray[np.int64]) -> Calibration:
+    """Choose and fit a method; auto chooses the one with the lowest cross-validated log loss.
 
     Args:
-        asked: the method, or auto.
+        requested: the method, or auto.
         p: out-of-fold probabilities, shape (vehicles,).
-        y: what happened.
-        block: number of the fold each vehicle was judged in.
+        y: labels.
+        fold_numbers: number of the fold that each vehicle was validated in.
 
     Raises:
-        RecipeRefusedError: a method is asked for that these vehicles cannot teach: both classes must be among them.
+        RecipeRefusedError: a requested method cannot be fitted, since not both classes are among the vehicles.
     """
-    if asked == "auto":
-        possible = [method for method in _FEWEST_FAILURES if _enough(method, y, block)]
+    if requested == "auto":
+        possible = [method for method in _FEWEST_FAILURES if _can_be_validated(method, y, fold_numbers)]
         losses: dict[str, float] = {
-            method: float(held_out_log_losses(method, p, y, block).mean()) for method in possible
+            method: float(held_out_log_losses(method, p, y, fold_numbers).mean()) for method in possible
         }
-        # Without any out-of-fold block to compare on, or on a tie, probabilities stay as they are.
+        # Without a second fold to compare on, or on a tie, probabilities stay as they are.
         chosen = min(possible, key=losses.__getitem__)
     else:
-        chosen, losses = asked, {}
-        if asked != "none" and not 0 < y.sum() < len(y):
+        chosen, losses = requested, {}
+        if requested != "none" and not 0 < y.sum() < len(y):
             raise RecipeRefusedError(
-                f"training.calibration {asked} needs failed and good vehicles among the {len(y)} out-of-fold ones; "
+                f"training.calibration {requested} needs failed and good vehicles among the {len(y)} out-of-fold ones; "
                 f"{int(y.sum())} failed. Choose auto."
             )
     return Calibration(chosen, _fit(chosen, p, y), losses)
 
 
-def held_out_log_losses(method: Method, p: Floats, y: Labels, block: NDArray[np.int64]) -> Floats:
-    """Return the log loss of each vehicle when each block is corrected by what the other blocks taught."""
+def held_out_log_losses(method: Method, p: Floats, y: Labels, fold_numbers: NDArray[np.int64]) -> Floats:
+    """Return the log loss of each vehicle when each fold is calibrated by a method fitted on the other folds."""
     if method == "none":
         return log_losses(y, p)
-    said = np.empty(len(p))
-    for number in np.unique(block):
-        here = block == number
-        said[here] = _apply(_fit(method, p[~here], y[~here]), p[here])
-    return log_losses(y, said)
+    calibrated = np.empty(len(p))
+    for number in np.unique(fold_numbers):
+        held_out = fold_numbers == number
+        calibrated[held_out] = _apply(_fit(method, p[~held_out], y[~held_out]), p[held_out])
+    return log_losses(y, calibrated)
 
 
-def comparable_log_losses(p: Floats, y: Labels, block: NDArray[np.int64]) -> Floats:
-    """Return them after the sigmoid, if it can be fitted: it makes reweighted answers comparable with others."""
-    return held_out_log_losses("sigmoid" if _enough("sigmoid", y, block) else "none", p, y, block)
+def comparable_log_losses(p: Floats, y: Labels, fold_numbers: NDArray[np.int64]) -> Floats:
+    """Return the log losses after the sigmoid, or without it where it cannot be fitted.
+
+    The sigmoid makes the probabilities of models fitted on reweighted rows comparable with those of others.
+    """
+    method: Method = "sigmoid" if _can_be_validated("sigmoid", y, fold_numbers) else "none"
+    return held_out_log_losses(method, p, y, fold_numbers)
 
 
-def _enough(method: Method, y: Labels, block: NDArray[np.int64]) -> bool:
+def _can_be_validated(method: Method, y: Labels, fold_numbers: NDArray[np.int64]) -> bool:
     if method == "none":
         return True
-    others = [y[block != number] for number in np.unique(block)]
+    others = [y[fold_numbers != number] for number in np.unique(fold_numbers)]
     return len(others) > 1 and all(_FEWEST_FAILURES[method] <= other.sum() < len(other) for other in others)
 
 
@@ -136,19 +137,19 @@ def _fit(method: Method, p: Floats, y: Labels) -> Any:
     x = _logit(p)
     if method == "isotonic":
         return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(x, y)
-    line = LogisticRegression(C=np.inf).fit(x, y)
-    if line.coef_[0, 0] < 0:
-        # Answers that stand on their head are noise: a correction may flatten the order of vehicles, never reverse it.
-        line.coef_[:], line.intercept_[:] = 0.0, logit(y.mean())
-    return line
+    sigmoid = LogisticRegression(C=np.inf).fit(x, y)
+    if sigmoid.coef_[0, 0] < 0:
+        # A negative slope is noise: calibration may flatten the ranking of vehicles, never reverse it.
+        sigmoid.coef_[:], sigmoid.intercept_[:] = 0.0, logit(y.mean())
+    return sigmoid
 
 
 def _apply(corrector: Any, p: Floats) -> Floats:
     x = _logit(p)
-    said = corrector.predict(x) if isinstance(corrector, IsotonicRegression) else corrector.predict_proba(x)[:, 1]
-    return np.asarray(said, dtype=np.float64)
+    isotonic = isinstance(corrector, IsotonicRegression)
+    return np.asarray(corrector.predict(x) if isotonic else corrector.predict_proba(x)[:, 1], dtype=np.float64)
 
 
 def _logit(p: Floats) -> Floats:
-    """Return the logit as one column; a probability of exactly 0 or 1 has none."""
+    """Return the logit as one column, shape (vehicles, 1), finite also for probabilities of exactly 0 or 1."""
     return np.asarray(logit(np.clip(p, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY))[:, None], dtype=np.float64)

@@ -1,9 +1,4 @@
-"""Training: one family and one setting are chosen on the training side, fitted on all of it, and described.
-
-What belongs here: the order of the steps, the finished model, and scoring. What does not: the steps themselves: what
-is refused (trainable), which settings compete (search), calibration, thresholds, and the split from the comparison
-vehicles.
-"""
+"""Training: choose a family and a setting by time-ordered validation, and fit them on all of the training data."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,20 +13,25 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import FixedThresholdClassifier
 from threadpoolctl import threadpool_limits
 
-from failure_platform.domain.families.preprocessing import places_used
+from failure_platform.domain.families.preprocessing import used_columns
 from failure_platform.domain.training.balancing import recency_weights
 from failure_platform.domain.training.calibration import Calibration, Corrected, calibrate
 from failure_platform.domain.training.facts import TrainingFacts, facts_of
 from failure_platform.domain.training.incremental import Start, on_top, with_production
-from failure_platform.domain.training.inner_validation import Ground, Validation, fit_whole, varying
+from failure_platform.domain.training.inner_validation import Validation, ValidationData, fit_setting, varying_columns
 from failure_platform.domain.training.recipe import Recipe
-from failure_platform.domain.training.search import Budget, Found, Progress, search
+from failure_platform.domain.training.search import Budget, Progress, SearchResult, search
 from failure_platform.domain.training.thresholds import NO_ALARM, threshold_for
-from failure_platform.domain.training.trainable import NotTrainableError, Side, model_columns, trainable
+from failure_platform.domain.training.trainable import (
+    NotTrainableError,
+    TrainingData,
+    model_columns,
+    prepare_training_data,
+)
 
 Floats = NDArray[np.float64]
-# Boosting opens thousands of short parallel sections. Measured beside other busy processes on two cores: two threads
-# take between 0.6 and 8 times as long as one, since each section waits for the slower thread.
+# Boosting opens thousands of short parallel sections. Measured together with other busy processes on two cores: two
+# threads take between 0.6 and 8 times as long as one, since each section waits for the slower thread.
 _THREADS = 1
 
 __all__ = ["NotTrainableError", "Recipe", "TrainedModel", "TrainingFacts", "score", "train"]
@@ -39,17 +39,17 @@ __all__ = ["NotTrainableError", "Recipe", "TrainedModel", "TrainingFacts", "scor
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A fitted model and what is needed to use and to judge it.
+    """A fitted model and what is needed to use and to validate it.
 
     Attributes:
         pipeline: fitted scikit-learn estimator; predict_proba takes a frame with the columns `features`, predict
-            applies the threshold. Preparation, screening, calibration and threshold are all inside.
+            applies the threshold. Preprocessing, feature selection, calibration and threshold are all inside.
         family: family of the chosen setting.
         setting: the chosen setting, as JSON types, flat.
         features: columns, in order.
         threshold: probability from which a vehicle is alarmed.
-        base_rate: share of failures on the training side.
-        recipe: what gives this model again, on any machine.
+        base_rate: share of failures in the training data.
+        recipe: reproduces this model on any machine.
         facts: see TrainingFacts.
     """
 
@@ -68,88 +68,92 @@ def train(
     horizon: timedelta,
     recipe: Recipe,
     start: Start | None = None,
-    say: Callable[[Progress], None] | None = None,
+    on_trial: Callable[[Progress], None] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> TrainedModel:
     """Train on the training side of a split.
 
     Args:
         training: wide frame, labels known, ordered by KNR.
-        horizon: the target's; the gap between the folds of the inner validation.
+        horizon: of the target; the gap between the folds of the inner validation.
         recipe: see Recipe.
-        start: production, for incremental training: `training` then holds newer vehicles only.
-        say: told after every setting that was tried.
-        clock: seconds, rising.
+        start: production, for incremental training: `training` then contains newer vehicles only.
+        on_trial: called after every trial of the search.
+        clock: monotonic, in seconds.
 
     Raises:
-        NotTrainableError: nothing can be learnt from these vehicles.
-        RecipeRefusedError: the recipe names what is unknown, not installed, or excludes one another.
+        NotTrainableError: no model can be trained on these vehicles.
+        RecipeRefusedError: an option of the recipe is unknown, not installed, or excluded by another.
     """
     started = clock()
-    side = trainable(training, horizon, recipe, start)
-    x = side.x if start is None else with_production(start, side.x)
-    weight = None if recipe.half_life is None else recency_weights(side.asked, recipe.half_life)
-    ground = Ground(x, side.y, side.folds, weight, recipe.seed)
+    data = prepare_training_data(training, horizon, recipe, start)
+    x = data.x if start is None else with_production(start, data.x)
+    weight = None if recipe.half_life is None else recency_weights(data.predicted_at, recipe.half_life)
+    validation = ValidationData(x, data.y, data.folds, weight, recipe.seed)
     with threadpool_limits(_THREADS):
-        found = search(Validation(ground), side.families, recipe.balance, Budget.of(recipe), say, clock)
-        calibration, threshold = _decide(found, ground, side, recipe)
-        fitting = clock()
-        features, model = _fit(found, calibration, ground, start)
+        result = search(Validation(validation), data.families, recipe.balance, Budget.of(recipe), on_trial, clock)
+        calibration, threshold = _calibration_and_threshold(result, validation, data, recipe)
+        fit_started = clock()
+        features, model = _fit_chosen(result, calibration, validation, start)
     pipeline = FixedThresholdClassifier(FrozenEstimator(model), threshold=threshold, response_method="predict_proba")
-    pipeline.fit(side.x[features], side.y)
+    pipeline.fit(data.x[features], data.y)
     ended = clock()
-    durations = {"search": found.seconds, "fit": ended - fitting, "all": ended - started}
-    if found.ended == "time":
-        recipe = replace(recipe, trials_done=found.trials)
+    durations = {"search": result.seconds, "fit": ended - fit_started, "all": ended - started}
+    if result.ended == "time":
+        recipe = replace(recipe, trials_done=result.n_trials)
     return TrainedModel(
         pipeline=pipeline,
-        family=found.best.family.name,
-        setting=found.best.tried.setting,
+        family=result.best.family.name,
+        setting=result.best.record.setting,
         features=tuple(features),
         threshold=threshold,
-        base_rate=float(side.y.mean()),
+        base_rate=float(data.y.mean()),
         recipe=recipe,
-        facts=facts_of(side, ground, found, calibration, recipe, durations),
+        facts=facts_of(data, validation, result, calibration, recipe, durations),
     )
 
 
 def score(pipeline: Any, features: Sequence[str], frame: pd.DataFrame) -> Floats:
     """Return the probability of failure of each row, shape (rows,).
 
-    Features the frame lacks hold their family's absent value; columns the model does not know are ignored.
+    Features missing from the frame get their family's absent value; columns the model does not know are ignored.
     """
     if frame.empty:
         return np.empty(0)
     return np.asarray(pipeline.predict_proba(model_columns(features, frame))[:, 1], dtype=np.float64)
 
 
-def _decide(found: Found, ground: Ground, side: Side, recipe: Recipe) -> tuple[Calibration, float]:
-    """Choose correction and threshold by what the best setting says of the out-of-fold vehicles."""
-    best = found.best
-    if not best.family.tells_apart:
-        return calibrate("none", best.p, ground.judged, ground.block), NO_ALARM
-    calibration = calibrate(recipe.calibration, best.p, ground.judged, ground.block)
-    said = calibration.apply(best.p)
+def _calibration_and_threshold(
+    result: SearchResult, validation: ValidationData, data: TrainingData, recipe: Recipe
+) -> tuple[Calibration, float]:
+    """Choose calibration and threshold by the out-of-fold probabilities of the best setting."""
+    best, y = result.best, validation.y_out_of_fold
+    if not best.family.discriminates:
+        return calibrate("none", best.p, y, validation.fold_numbers), NO_ALARM
+    calibration = calibrate(recipe.calibration, best.p, y, validation.fold_numbers)
+    predicted_at = data.predicted_at[validation.out_of_fold_rows]
     return calibration, threshold_for(
-        recipe.aim, recipe.inspections_per_day, ground.judged, said, side.asked[ground.judged_rows]
+        recipe.aim, recipe.inspections_per_day, y, calibration.apply(best.p), predicted_at
     )
 
 
-def _fit(found: Found, calibration: Calibration, ground: Ground, start: Start | None) -> tuple[list[str], Any]:
-    """Fit the best setting on all vehicles and put it together with production and with the correction."""
-    best = found.best
-    columns = best.family.chosen_columns(best.setting.values, [str(name) for name in ground.x.columns])
+def _fit_chosen(
+    result: SearchResult, calibration: Calibration, validation: ValidationData, start: Start | None
+) -> tuple[list[str], Any]:
+    """Fit the best setting on all vehicles and combine it with production and with the calibration."""
+    best = result.best
+    columns = best.family.chosen_columns(best.setting.values, [str(name) for name in validation.x.columns])
     if start is None:
-        model: Any = fit_whole(ground.x[columns], ground, best.family, best.setting, best.balance)
-        # A model asks for what it uses alone: preparing a thousand columns that its screen drops would be nearly all
-        # of the cost of every prediction.
-        features = [columns[place] for place in places_used(model, len(columns))]
+        model: Any = fit_setting(validation.x[columns], validation, best.family, best.setting, best.balance)
+        # A model takes only the columns it uses: preprocessing a thousand columns that its feature selection drops
+        # would be nearly all of the cost of every prediction.
+        features = [columns[position] for position in used_columns(model, len(columns))]
         if len(features) < len(columns):
-            model = fit_whole(ground.x[features], ground, best.family, best.setting, best.balance)
+            model = fit_setting(validation.x[features], validation, best.family, best.setting, best.balance)
     else:
         features = list(start.features)
-        columns = [name for name in columns if name in set(varying(ground.x))]
-        # Inside the stack, columns have places and no names.
-        top = fit_whole(ground.x[columns].to_numpy(), ground, best.family, best.setting, best.balance)
+        columns = [name for name in columns if name in set(varying_columns(validation.x))]
+        # Inside the stacked model, columns have positions and no names.
+        top = fit_setting(validation.x[columns].to_numpy(), validation, best.family, best.setting, best.balance)
         model = on_top(start, top, columns)
     return features, model if calibration.corrector is None else Corrected(model, calibration.corrector)

@@ -1,8 +1,4 @@
-"""Time-ordered validation inside the training side: what a setting says of vehicles newer than those it was fitted on.
-
-What belongs here: fitting a setting, on a fold or on everything, and its out-of-fold answers. What does not: which
-settings there are (families) and which are tried (search).
-"""
+"""Time-ordered cross-validation inside the training data: each fold is fitted on older vehicles than it predicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from failure_platform.domain.families.family import Family, Setting
-from failure_platform.domain.families.preprocessing import Steps, front_steps, screen_steps
+from failure_platform.domain.families.preprocessing import preprocessing_steps, selection_steps
 from failure_platform.domain.metrics import log_losses
 from failure_platform.domain.training.balancing import rebalanced
 from failure_platform.domain.training.recipe import Balance
@@ -25,8 +21,8 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 
 
-def varying(x: pd.DataFrame) -> list[str]:
-    """Return the columns that hold at least two different values."""
+def varying_columns(x: pd.DataFrame) -> list[str]:
+    """Return the columns that contain at least two different values."""
     values = x.to_numpy()
     if not len(values):
         return []
@@ -35,21 +31,21 @@ def varying(x: pd.DataFrame) -> list[str]:
 
 
 def base_rate_log_loss(y: Labels, folds: Sequence[tuple[Rows, Rows]]) -> float:
-    """Return the log loss of saying, in each fold, the failure rate of its older part."""
-    judged = np.concatenate([y[judge] for _, judge in folds])
-    rates = np.concatenate([np.full(len(judge), y[fit].mean()) for fit, judge in folds])
-    return float(log_losses(judged, rates).mean())
+    """Return the log loss of predicting, in each fold, the failure rate of its train rows."""
+    labels = np.concatenate([y[validation] for _, validation in folds])
+    rates = np.concatenate([np.full(len(validation), y[train].mean()) for train, validation in folds])
+    return float(log_losses(labels, rates).mean())
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What every setting is fitted and judged on.
+class ValidationData:
+    """The data that every setting is fitted and validated on.
 
     Attributes:
         x: features, shape (vehicles, features).
-        y: labels, both classes present in the fit rows of every fold.
-        folds: (fit rows, judged rows), at least one, in time order.
-        weight: of each vehicle, shape (vehicles,), or None where all weigh the same.
+        y: labels, both classes present in the train rows of every fold.
+        folds: (train rows, validation rows), at least one, in time order.
+        weight: sample weights, shape (vehicles,), or None for equal weights.
         seed: of everything random.
     """
 
@@ -60,77 +56,80 @@ class Ground:
     seed: int
 
     @property
-    def judged_rows(self) -> Rows:
-        """The out-of-fold vehicles, fold by fold."""
-        return np.concatenate([judge for _, judge in self.folds])
+    def out_of_fold_rows(self) -> Rows:
+        """The validation rows of all folds, fold by fold."""
+        return np.concatenate([validation for _, validation in self.folds])
 
     @property
-    def judged(self) -> Labels:
-        """Labels of the out-of-fold vehicles."""
-        return self.y[self.judged_rows]
+    def y_out_of_fold(self) -> Labels:
+        """Labels of the out-of-fold rows."""
+        return self.y[self.out_of_fold_rows]
 
     @property
-    def block(self) -> Rows:
-        """Number of the fold that each out-of-fold vehicle is judged in."""
-        return np.concatenate([np.full(len(judge), fold) for fold, (_, judge) in enumerate(self.folds)])
+    def fold_numbers(self) -> Rows:
+        """Number of the fold that each out-of-fold row is validated in."""
+        return np.concatenate([np.full(len(validation), fold) for fold, (_, validation) in enumerate(self.folds)])
 
 
 class Validation:
-    """Out-of-fold answers on one ground; each front is fitted once per fold and kept for the next setting."""
+    """Out-of-fold predictions; each preprocessing is fitted once per fold and cached for the following settings."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self._varying = [set(varying(ground.x.iloc[fit])) for fit, _ in ground.folds]
-        self._prepared: dict[tuple[int, object, tuple[str, ...]], tuple[Any, Any]] = {}
+    def __init__(self, data: ValidationData) -> None:
+        self.data = data
+        self._varying = [set(varying_columns(data.x.iloc[train])) for train, _ in data.folds]
+        self._preprocessed: dict[tuple[int, object, tuple[str, ...]], tuple[Any, Any]] = {}
 
-    def say(self, fold: int, family: Family, setting: Setting, balance: Balance) -> dict[int, Floats]:
-        """Fit on the older part of a fold and return what is said of its newer part, by the family's stages."""
-        ground = self.ground
-        fit, _ = ground.folds[fold]
-        old, new = self._prepare(fold, family, setting)
-        weight = None if ground.weight is None else ground.weight[fit]
-        tail = _fit_tail(family, setting, balance, old, ground.y[fit], weight, ground.seed)
-        screened = tail[:-1].transform(new) if len(tail) > 1 else new
-        return family.staged(tail[-1], screened)
+    def predict_fold(self, fold: int, family: Family, setting: Setting, balance: Balance) -> dict[int, Floats]:
+        """Fit on the train rows of a fold and return the probabilities of its validation rows, by stage."""
+        data = self.data
+        train, _ = data.folds[fold]
+        x_train, x_validation = self._preprocess(fold, family, setting)
+        weight = None if data.weight is None else data.weight[train]
+        fitted = _fit_preprocessed(family, setting, balance, x_train, data.y[train], weight, data.seed)
+        transformed = fitted[:-1].transform(x_validation) if len(fitted) > 1 else x_validation
+        return family.staged_probabilities(fitted[-1], transformed)
 
-    def _prepare(self, fold: int, family: Family, setting: Setting) -> tuple[Any, Any]:
-        ground, (fit, judge) = self.ground, self.ground.folds[fold]
-        taken = family.chosen_columns(setting.values, [str(name) for name in ground.x.columns])
-        columns = taken if family.whole else [name for name in taken if name in self._varying[fold]]
-        front = setting.values["front"]
-        key = (fold, front, tuple(columns))
-        if key not in self._prepared:
-            prepare = Pipeline(front_steps(front, len(columns), len(fit), ground.seed))
-            old = prepare.fit_transform(ground.x[columns].iloc[fit], ground.y[fit])
-            self._prepared[key] = (old, prepare.transform(ground.x[columns].iloc[judge]))
-        return self._prepared[key]
+    def _preprocess(self, fold: int, family: Family, setting: Setting) -> tuple[Any, Any]:
+        data, (train, validation) = self.data, self.data.folds[fold]
+        chosen = family.chosen_columns(setting.values, [str(name) for name in data.x.columns])
+        columns = chosen if family.needs_all_columns else [name for name in chosen if name in self._varying[fold]]
+        preprocessing = setting.values["feature_preprocessing"]
+        key = (fold, preprocessing, tuple(columns))
+        if key not in self._preprocessed:
+            pipeline = Pipeline(preprocessing_steps(preprocessing, len(columns), len(train), data.seed))
+            x_train = pipeline.fit_transform(data.x[columns].iloc[train], data.y[train])
+            self._preprocessed[key] = (x_train, pipeline.transform(data.x[columns].iloc[validation]))
+        return self._preprocessed[key]
 
 
-def fit_whole(x: Any, ground: Ground, family: Family, setting: Setting, balance: Balance) -> Pipeline:
-    """Fit a setting on every vehicle of the ground and return the fitted pipeline.
+def fit_setting(x: Any, data: ValidationData, family: Family, setting: Setting, balance: Balance) -> Pipeline:
+    """Fit a setting on all vehicles and return the fitted pipeline.
 
     Args:
-        x: the family's columns of the ground, as a frame, or as an array where the model gets one later.
-        ground: labels, weights and seed.
+        x: the family's columns of the data, as a frame, or as an array where the model later predicts on arrays.
+        data: labels, weights and seed.
         family, setting, balance: what is fitted.
     """
-    front: Steps = front_steps(setting.values["front"], x.shape[1], len(x), ground.seed)
-    prepared = Pipeline(front).fit_transform(x, ground.y)
-    tail = _fit_tail(family, setting, balance, prepared, ground.y, ground.weight, ground.seed)
-    return Pipeline([*front, *tail.steps])
+    preprocessing = preprocessing_steps(setting.values["feature_preprocessing"], x.shape[1], len(x), data.seed)
+    preprocessed = Pipeline(preprocessing).fit_transform(x, data.y)
+    fitted = _fit_preprocessed(family, setting, balance, preprocessed, data.y, data.weight, data.seed)
+    return Pipeline([*preprocessing, *fitted.steps])
 
 
-def _fit_tail(
+def _fit_preprocessed(
     family: Family, setting: Setting, balance: Balance, x: Any, y: Labels, weight: Floats | None, seed: int
 ) -> Pipeline:
-    """Fit what comes behind the front. Resampling happens between screen and classifier and leaves no step."""
-    steps = screen_steps(setting.values["keep"])
-    if family.scaled:
+    """Fit feature selection, scaling and classifier on preprocessed features.
+
+    Resampling happens just before the classifier and adds no step to the pipeline.
+    """
+    steps = selection_steps(setting.values["keep"])
+    if family.needs_scaling:
         steps.append(("scale", StandardScaler()))
     if steps:
         x = Pipeline(steps).fit_transform(x, y)
     x, y, weight = rebalanced(balance, x, y, weight, seed)
     classifier = family.classifier(setting.values, len(y), seed)
-    # Families that know no weights may compete as long as nobody asks for weights.
+    # Families without support for sample weights may compete as long as there are none.
     weighted = {} if weight is None else {"sample_weight": weight}
     return Pipeline([*steps, ("classify", classifier.fit(x, y, **weighted))])

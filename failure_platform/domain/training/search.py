@@ -1,12 +1,9 @@
-"""The search for a setting: the families in turn, within a budget, until there is nothing better to expect.
+"""Hyperparameter search: the families take turns, within a budget, until no further improvement is expected.
 
-What belongs here: whose turn it is, when to stop, and the best setting found. What does not: which setting a family
-tries next (trials), fitting (inner_validation), and what a family offers (families).
-
-The choice is by log loss over all out-of-fold vehicles: it is a proper score, so it rewards ranking and honest
-probabilities together, and unlike average precision it uses every vehicle, not only the few that failed. Of many
-settings the luckiest looks best, so one that a search found takes the place of the best default only where the
-difference is larger than its standard error (the rule of Breiman et al. 1984).
+Trials are compared by log loss over all out-of-fold vehicles: it is a proper scoring rule, so it rewards ranking and
+calibrated probabilities together, and unlike average precision it uses every vehicle, not only the few that failed. The
+best of many trials is partly luck, so a setting from the search replaces the best default only where the difference is
+larger than its standard error (the one-standard-error rule of Breiman et al. 1984).
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +16,7 @@ import optuna
 from failure_platform.domain.families.family import Family
 from failure_platform.domain.training.inner_validation import Validation
 from failure_platform.domain.training.recipe import Balance, Recipe, SearchKind
-from failure_platform.domain.training.trials import Outcome, Study, Tried
+from failure_platform.domain.training.trials import FamilyStudy, Trial, TrialRecord
 
 Ended = Literal["all tried", "trials", "no improvement", "time"]
 # Settings in a row without a better one, over all families, after which a search stops.
@@ -28,13 +25,13 @@ _PATIENCE = 20
 
 @dataclass(frozen=True)
 class Budget:
-    """How long is searched.
+    """When a search ends.
 
     Attributes:
         kind: grid tries the families' default settings and no others; random and bayesian start with them.
-        trials: most settings tried, over all families.
-        seconds: no further setting is tried after this long. One is always tried.
-        patience: stop when this many settings in a row were no better; None: never for this reason.
+        trials: maximum number of trials, over all families.
+        seconds: no further trial starts after this long. There is always one.
+        patience: stop after this many trials in a row without improvement; None: never for this reason.
     """
 
     kind: SearchKind
@@ -54,46 +51,46 @@ class Budget:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a search stands after one more setting."""
+    """The state of a search after one more trial."""
 
     number: int
-    last: Outcome
-    best: Outcome
+    last: Trial
+    best: Trial
     elapsed: float
     budget: Budget
 
     def __str__(self) -> str:
         """Return it as one line."""
-        last, best = self.last.tried, self.best.tried
-        said = f"given up after {last.folds} folds" if self.last.given_up else f"log loss {last.log_loss:.4f}"
+        last, best = self.last.record, self.best.record
+        result = f"given up after {last.folds} folds" if self.last.pruned else f"log loss {last.log_loss:.4f}"
         return (
-            f"setting {self.number}: {last.family} {said}; best so far {best.log_loss:.4f} ({best.family}); "
+            f"setting {self.number}: {last.family} {result}; best so far {best.log_loss:.4f} ({best.family}); "
             f"{self.elapsed:.0f} of {self.budget.seconds:g} s"
         )
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a search found.
+class SearchResult:
+    """The chosen trial and the records of all trials.
 
     Attributes:
-        best: the setting chosen.
-        tried: every setting that went through all folds, in the order tried.
-        given_up: those that did not.
-        ended: why no further one was tried.
-        seconds: how long it took.
+        best: the chosen trial.
+        completed: the trials with all folds, in order.
+        pruned: the other trials, in order.
+        ended: why there was no further trial.
+        seconds: duration of the search.
     """
 
-    best: Outcome
-    tried: tuple[Tried, ...]
-    given_up: tuple[Tried, ...]
+    best: Trial
+    completed: tuple[TrialRecord, ...]
+    pruned: tuple[TrialRecord, ...]
     ended: Ended
     seconds: float
 
     @property
-    def trials(self) -> int:
-        """Settings tried, the given up ones included."""
-        return len(self.tried) + len(self.given_up)
+    def n_trials(self) -> int:
+        """Number of trials, including the pruned ones."""
+        return len(self.completed) + len(self.pruned)
 
 
 def search(
@@ -101,59 +98,60 @@ def search(
     families: Sequence[Family],
     balance: Balance,
     budget: Budget,
-    say: Callable[[Progress], None] | None,
+    on_trial: Callable[[Progress], None] | None,
     clock: Callable[[], float],
-) -> Found:
-    """Try settings of the families in turn, and return the best.
+) -> SearchResult:
+    """Run trials of the families in turn and return the result.
 
     Args:
-        validation: where they are tried.
-        families: at least one. Each has its own study and its turn, so that an early end hits all alike.
-        balance: tried beside none; then all are compared after a sigmoid correction, since reweighted answers are off.
+        validation: predicts out of fold.
+        families: at least one. Each has its own study and its turn, so that an early end affects all alike.
+        balance: tried in addition to none; all trials are then compared after a sigmoid calibration, since models
+            fitted on reweighted rows are not calibrated.
         budget: see Budget.
-        say: told after every setting.
-        clock: seconds, rising.
+        on_trial: called after every trial.
+        clock: monotonic, in seconds.
     """
-    # Optuna prints a line per trial on standard error, where progress is the caller's to show.
+    # Optuna prints a line per trial on standard error; reporting progress is left to the caller.
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     started = clock()
-    turns = [Study(family, balance, validation, budget.kind) for family in families]
-    outcomes: list[Outcome] = []
+    turns = [FamilyStudy(family, balance, validation, budget.kind) for family in families]
+    trials: list[Trial] = []
     ended: Ended | None = None
     while ended is None:
         study = turns.pop(0)
-        outcomes.append(study.try_next(clock))
-        if study.left:
+        trials.append(study.run_next(clock))
+        if study.remaining:
             turns.append(study)
-        least = _least([one for one in outcomes if not one.given_up])
+        best = _lowest_log_loss([trial for trial in trials if not trial.pruned])
         elapsed = clock() - started
-        if say is not None:
-            say(Progress(len(outcomes), outcomes[-1], least, elapsed, budget))
-        ended = _ended(budget, bool(turns), len(outcomes), len(outcomes) - 1 - outcomes.index(least), elapsed)
-    return Found(
-        best=_chosen(least, _least([one for one in outcomes if one.default])),
-        tried=tuple(one.tried for one in outcomes if not one.given_up),
-        given_up=tuple(one.tried for one in outcomes if one.given_up),
+        if on_trial is not None:
+            on_trial(Progress(len(trials), trials[-1], best, elapsed, budget))
+        ended = _ended(budget, bool(turns), len(trials), len(trials) - 1 - trials.index(best), elapsed)
+    return SearchResult(
+        best=_chosen(best, _lowest_log_loss([trial for trial in trials if trial.default])),
+        completed=tuple(trial.record for trial in trials if not trial.pruned),
+        pruned=tuple(trial.record for trial in trials if trial.pruned),
         ended=ended,
         seconds=elapsed,
     )
 
 
-def _least(outcomes: Sequence[Outcome]) -> Outcome:
-    # Default settings come first and are never given up, so there is always one.
-    return min(outcomes, key=lambda one: one.tried.log_loss)
+def _lowest_log_loss(trials: Sequence[Trial]) -> Trial:
+    # Default settings are tried first and never pruned, so there is always one.
+    return min(trials, key=lambda trial: trial.record.log_loss)
 
 
-def _chosen(least: Outcome, default: Outcome) -> Outcome:
-    gain = default.losses - least.losses
-    return least if least.default or gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else default
+def _chosen(best: Trial, default: Trial) -> Trial:
+    gain = default.losses - best.losses
+    return best if best.default or gain.mean() > gain.std(ddof=1) / np.sqrt(len(gain)) else default
 
 
-def _ended(budget: Budget, more: bool, trials: int, no_better: int, elapsed: float) -> Ended | None:
+def _ended(budget: Budget, more: bool, n_trials: int, without_improvement: int, elapsed: float) -> Ended | None:
     if not more:
         return "all tried"
-    if trials >= budget.trials:
+    if n_trials >= budget.trials:
         return "trials"
-    if budget.patience is not None and no_better >= budget.patience:
+    if budget.patience is not None and without_improvement >= budget.patience:
         return "no improvement"
     return "time" if elapsed >= budget.seconds else None

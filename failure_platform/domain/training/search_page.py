@@ -1,7 +1,4 @@
-"""A search as a person reads it: a table of the settings tried, best first, and a small picture.
-
-What belongs here: the table and the picture. What does not: the search itself, and the page they are shown on.
-"""
+"""A search for a person to read: a table of the settings tried, best first, and a figure of their log losses."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -12,33 +9,34 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from failure_platform.domain.training.facts import TrainingFacts
-from failure_platform.domain.training.trials import Tried
+from failure_platform.domain.training.trials import TrialRecord
 
-# Okabe and Ito's colours, which people with any colour vision can tell apart; the markers differ as well.
-_LOOKS = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))
-_UNNAMED = {"family", "balance"}
+# The palette of Okabe and Ito, distinguishable with any colour vision; the markers differ as well.
+_STYLES = (("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^"), ("#CC79A7", "D"), ("#E69F00", "v"), ("#56B4E9", "P"))
+_OWN_COLUMNS = {"family", "balance"}
 
 
 def search_table(facts: TrainingFacts) -> pd.DataFrame:
-    """Return one row per setting: those tried on all folds by log loss, then those given up."""
-    rows = sorted(facts.tried, key=lambda one: one.log_loss)
-    return pd.DataFrame([_row(one, "all") for one in rows] + [_row(one, str(one.folds)) for one in facts.given_up])
+    """Return one row per setting: the completed trials by log loss, then the pruned ones."""
+    completed = sorted(facts.tried, key=lambda trial: trial.log_loss)
+    rows = [_row(trial, "all") for trial in completed] + [_row(trial, str(trial.folds)) for trial in facts.given_up]
+    return pd.DataFrame(rows)
 
 
 def search_png(facts: TrainingFacts) -> bytes:
-    """Return the log loss of every setting in the order tried, with the best so far and the base rate."""
+    """Return a figure of the log loss of every completed trial in order, with the best so far and the base rate."""
     figure = Figure(figsize=(9.0, 3.6), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     numbers = range(1, len(facts.tried) + 1)
-    families = dict.fromkeys(one.family for one in facts.tried)
-    for family, (colour, marker) in zip(families, _LOOKS, strict=False):
-        points = [(n, one.log_loss) for n, one in zip(numbers, facts.tried, strict=True) if one.family == family]
+    families = dict.fromkeys(trial.family for trial in facts.tried)
+    for family, (colour, marker) in zip(families, _STYLES, strict=False):
+        points = [(n, trial.log_loss) for n, trial in zip(numbers, facts.tried, strict=True) if trial.family == family]
         axes.scatter(*zip(*points, strict=True), color=colour, marker=marker, label=family, zorder=3)
-    losses = pd.Series([one.log_loss for one in facts.tried])
+    losses = pd.Series([trial.log_loss for trial in facts.tried])
     axes.step(list(numbers), losses.cummin(), where="post", color="#444444", linewidth=1.5, label="best so far")
     base = facts.base_rate_log_loss
     axes.axhline(base, color="#666666", linestyle=(0, (1, 2)), linewidth=1.5, label="base rate")
-    # One hopeless setting must not squeeze all others into a line.
+    # Limits that an outlier cannot stretch: one very bad setting must not hide the differences between the others.
     axes.set_ylim(losses.min() - 0.05 * base, max(1.25 * base, losses.min() + 0.1 * base))
     axes.set(xlabel="settings tried on all folds", ylabel="log loss, less is better")
     axes.grid(visible=True, color="#dddddd", linewidth=0.8)
@@ -50,16 +48,16 @@ def search_png(facts: TrainingFacts) -> bytes:
     return buffer.getvalue()
 
 
-def _row(one: Tried, folds: str) -> Mapping[str, Any]:
-    values = {name: value for name, value in one.setting.items() if name not in _UNNAMED and value is not None}
+def _row(trial: TrialRecord, folds: str) -> Mapping[str, Any]:
+    values = {name: value for name, value in trial.setting.items() if name not in _OWN_COLUMNS and value is not None}
     return {
-        "family": one.family,
-        "log loss": round(one.log_loss, 4),
-        "ROC AUC": _text(one.roc_auc),
-        "average precision": _text(one.average_precision),
+        "family": trial.family,
+        "log loss": round(trial.log_loss, 4),
+        "ROC AUC": _text(trial.roc_auc),
+        "average precision": _text(trial.average_precision),
         "folds": folds,
-        "seconds": round(one.seconds, 1),
-        "balance": one.setting["balance"],
+        "seconds": round(trial.seconds, 1),
+        "balance": trial.setting["balance"],
         "setting": ", ".join(_pairs(values)),
     }
 

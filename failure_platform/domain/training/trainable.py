@@ -1,7 +1,4 @@
-"""What can be trained on: the vehicles, columns and folds of a training side, or the reason why there is nothing.
-
-What belongs here: every refusal, with what a person can do. What does not: training itself.
-"""
+"""The data that a model is trained on: vehicles, columns, folds and families, or the reason why there are none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,17 +13,17 @@ from failure_platform.domain.families.family import Family, RecipeRefusedError
 from failure_platform.domain.features.names import absent_value
 from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.training.incremental import Start
-from failure_platform.domain.training.inner_validation import varying
+from failure_platform.domain.training.inner_validation import varying_columns
 from failure_platform.domain.training.recipe import Recipe
 from failure_platform.domain.training.split import Rows, time_folds
 
-# A test that hardly any vehicle saw cannot be learnt from; with thousands of such tests, chance finds some that fit.
+# Nothing can be learnt from a test that hardly any vehicle had; among thousands of such tests, some fit by chance.
 FEWEST_VEHICLES = 5
 
 
 @dataclass(frozen=True)
 class KeptFeatures:
-    """The features kept, and how many of the others failed which part of the rule."""
+    """The names of the features kept, and how many others are constant or rare."""
 
     names: tuple[str, ...]
     constant: int
@@ -34,96 +31,99 @@ class KeptFeatures:
 
 
 def keep_features(x: pd.DataFrame) -> KeptFeatures:
-    """Keep features that vary and that at least FEWEST_VEHICLES vehicles hold something else than the absent value of.
+    """Keep the features that vary and that differ from their absent value for at least FEWEST_VEHICLES vehicles.
 
     Args:
-        x: features of the training side, shape (vehicles, features).
+        x: features of the training data, shape (vehicles, features).
     """
-    vary = varying(x)
-    absent = np.array([absent_value(name) for name in vary], dtype=np.float32)
-    values = x[vary].to_numpy()
-    held = np.where(np.isnan(absent), ~np.isnan(values), values != absent).sum(axis=0)
-    names = tuple(name for name, vehicles in zip(vary, held, strict=True) if vehicles >= FEWEST_VEHICLES)
-    return KeptFeatures(names, constant=x.shape[1] - len(vary), rare=len(vary) - len(names))
+    varying = varying_columns(x)
+    absent = np.array([absent_value(name) for name in varying], dtype=np.float32)
+    values = x[varying].to_numpy()
+    vehicles = np.where(np.isnan(absent), ~np.isnan(values), values != absent).sum(axis=0)
+    names = tuple(name for name, count in zip(varying, vehicles, strict=True) if count >= FEWEST_VEHICLES)
+    return KeptFeatures(names, constant=x.shape[1] - len(varying), rare=len(varying) - len(names))
 
 
 def model_columns(features: Sequence[str], frame: pd.DataFrame) -> pd.DataFrame:
     """Return exactly these features of a wide frame, float32, in order.
 
-    Those that the frame lacks hold their family's absent value; other columns are left out.
+    Features missing from the frame get their family's absent value; other columns are dropped.
     """
     x = frame.reindex(columns=list(features)).astype(np.float32)
-    lacking = [name for name in features if name not in frame.columns]
-    x[lacking] = np.array([absent_value(name) for name in lacking], dtype=np.float32)
+    missing = [name for name in features if name not in frame.columns]
+    x[missing] = np.array([absent_value(name) for name in missing], dtype=np.float32)
     return x
 
 
 class NotTrainableError(Exception):
-    """No model can be trained on these vehicles; the message says why and what to do."""
+    """No model can be trained on these vehicles; the message states the reason and what to do."""
 
 
 @dataclass(frozen=True)
-class Side:
-    """A training side that can be learnt from.
+class TrainingData:
+    """The data that a model is trained on.
 
     Attributes:
-        x: features, shape (vehicles, features); y: labels; asked: prediction points; all in the order of KNR.
-        folds: of the inner validation, at least one.
-        families: that compete.
-        kept: what the rule for features made of them.
+        x: features, shape (vehicles, features); y: labels; predicted_at: prediction times; all in the order of KNR.
+        folds: (train rows, validation rows) of the inner validation, at least one.
+        families: the families that compete.
+        kept: the features kept and the number of the others.
     """
 
     x: pd.DataFrame
     y: NDArray[np.int8]
-    asked: NDArray[np.datetime64]
+    predicted_at: NDArray[np.datetime64]
     folds: Sequence[tuple[Rows, Rows]]
     families: list[Family]
     kept: KeptFeatures
 
 
-def trainable(training: pd.DataFrame, horizon: timedelta, recipe: Recipe, start: Start | None) -> Side:
-    """Return what can be learnt from.
+def prepare_training_data(
+    training: pd.DataFrame, horizon: timedelta, recipe: Recipe, start: Start | None
+) -> TrainingData:
+    """Return the data to train on, from the training side of a split.
 
     Args:
         training: wide frame, labels known, ordered by KNR.
-        horizon: the target's.
+        horizon: of the target.
         recipe: see Recipe.
         start: production, for incremental training.
 
     Raises:
-        NotTrainableError: no known outcome, too few failures, one class only, no usable feature, or no way to order
-            the failures in time.
-        RecipeRefusedError: the recipe names unknown families, or none that can go on from production.
+        NotTrainableError: no known outcome, too few failures, one class only, no usable feature, or no fold, since all
+            failures are within one horizon.
+        RecipeRefusedError: the recipe names unknown families, or none that supports incremental training.
     """
     where = "on the training side" if start is None else f"newer than production ({start.version})"
-    competing = _competing(recipe, start)
+    competing = _competing_families(recipe, start)
     y = training["label"].to_numpy(dtype=np.int8)
-    _refuse_labels(y, where, horizon, recipe, start)
-    x, kept = _features(training, competing, start)
-    asked = training["predicted_at"].to_numpy()
-    folds = [fold for fold in time_folds(asked, y == 1, horizon, recipe.folds) if varying(x.iloc[fold[0]])]
+    _check_labels(y, where, horizon, recipe, start)
+    x, kept = _select_features(training, competing, start)
+    predicted_at = training["predicted_at"].to_numpy()
+    folds = time_folds(predicted_at, y == 1, horizon, recipe.folds)
+    folds = [(train, validation) for train, validation in folds if varying_columns(x.iloc[train])]
     if not folds:
         raise NotTrainableError(
             f"the {int(y.sum())} failures {where} lie within one horizon ({horizon}) of each other, so no "
-            "older part can be fitted and judged on a newer one. Wait for falhas uploads of a longer period."
+            "older part can be fitted and validated on a newer one. Wait for falhas uploads of a longer period."
         )
-    return Side(x, y, asked, folds, competing, kept)
+    return TrainingData(x, y, predicted_at, folds, competing, kept)
 
 
-def _competing(recipe: Recipe, start: Start | None) -> list[Family]:
-    named = families(recipe.competing)
+def _competing_families(recipe: Recipe, start: Start | None) -> list[Family]:
+    requested = families(recipe.competing)
     if start is None:
-        return named
-    able = [family for family in named if family.continues]
-    if not able:
+        return requested
+    supported = [family for family in requested if family.supports_incremental]
+    if not supported:
         raise RecipeRefusedError(
             f"training.mode is incremental, and {', '.join(recipe.competing)} cannot go on from a production model. "
             "Name a family that can, such as logistic_regression, or set training.mode to full."
         )
-    return able
+    return supported
 
 
-def _refuse_labels(y: NDArray[np.int8], where: str, horizon: timedelta, recipe: Recipe, start: Start | None) -> None:
+def _check_labels(y: NDArray[np.int8], where: str, horizon: timedelta, recipe: Recipe, start: Start | None) -> None:
     failures = int(y.sum())
     full = "" if start is None else ", or set training.mode to full, which trains on all vehicles"
     if not len(y):
@@ -144,25 +144,25 @@ def _refuse_labels(y: NDArray[np.int8], where: str, horizon: timedelta, recipe: 
         )
 
 
-def _features(
+def _select_features(
     training: pd.DataFrame, competing: list[Family], start: Start | None
 ) -> tuple[pd.DataFrame, KeptFeatures]:
-    """Return the columns that the families may use."""
+    """Return the columns that the families may use, and the features kept."""
     if start is not None:
-        # The model inside needs all of its columns; tests that came later wait for a full training.
+        # The production model needs all of its columns; tests that were added later are used by a full training.
         return model_columns(start.features, training), KeptFeatures(start.features, 0, 0)
-    offered = feature_columns(training)
-    whole = [name for family in competing if family.whole for name in family.columns(offered)]
-    kept = keep_features(training[[name for name in offered if name not in set(whole)]])
+    available = feature_columns(training)
+    complete = [name for family in competing if family.needs_all_columns for name in family.columns(available)]
+    kept = keep_features(training[[name for name in available if name not in set(complete)]])
     for family in competing:
-        if family.whole and not family.columns(offered):
+        if family.needs_all_columns and not family.columns(available):
             raise NotTrainableError(
                 f"the vehicles have no columns for {family.name}. Upload resultados files whose rows lie before the "
                 "prediction points, and materialise vehicles again with this family named in training.families."
             )
-    # A family may ask for columns that no vehicle here has.
-    x = model_columns([*kept.names, *whole], training)
-    if not varying(x):
+    # A family may use columns that no vehicle here has.
+    x = model_columns([*kept.names, *complete], training)
+    if not varying_columns(x):
         rare = f" ({kept.rare} of them are known of fewer than {FEWEST_VEHICLES} vehicles)" if kept.rare else ""
         raise NotTrainableError(
             f"no feature differs between the vehicles of the training side{rare}. "

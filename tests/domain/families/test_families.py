@@ -9,11 +9,11 @@ import skops.io
 
 from failure_platform.domain.families.available import DEFAULT, families
 from failure_platform.domain.families.family import Family, RecipeRefusedError, Setting
-from failure_platform.domain.families.preprocessing import front_steps, places_used
+from failure_platform.domain.families.preprocessing import preprocessing_steps, used_columns
 from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.fitting import Recipe, score, train
-from failure_platform.domain.training.inner_validation import Ground, fit_whole
+from failure_platform.domain.training.inner_validation import ValidationData, fit_setting
 from failure_platform.domain.training.split import time_split
 from failure_platform.resources.registry.model_files import ALLOWED_TYPES
 from support.training_plant import plant
@@ -30,10 +30,10 @@ def test_a_saved_model_needs_no_more_than_the_allow_list(family: str, noise: int
     stored = skops.io.dumps(model.pipeline)
     assert set(skops.io.get_untrusted_types(data=stored)) <= set(ALLOWED_TYPES)
     loaded = skops.io.loads(stored, trusted=list(ALLOWED_TYPES))
-    said, again = (score(one, model.features, split.comparison) for one in (model.pipeline, loaded))
-    assert np.array_equal(said, again)
+    p, again = (score(one, model.features, split.comparison) for one in (model.pipeline, loaded))
+    assert np.array_equal(p, again)
     alarms = loaded.predict(split.comparison[list(model.features)])
-    assert np.array_equal(alarms == 1, said >= model.threshold)
+    assert np.array_equal(alarms == 1, p >= model.threshold)
     assert model.family == family
 
 
@@ -53,8 +53,8 @@ def test_the_base_rate_alarms_nobody_and_says_so() -> None:
     """A model that tells no vehicle from another has no threshold to choose and nothing to calibrate."""
     split = time_split(plant(500, 3)[0], HORIZON)
     model = train(split.training, HORIZON, Recipe(families=("prior",), calibration="sigmoid"))
-    said = score(model.pipeline, model.features, split.comparison)
-    assert np.allclose(said, model.base_rate)
+    p = score(model.pipeline, model.features, split.comparison)
+    assert np.allclose(p, model.base_rate)
     assert not model.pipeline.predict(split.comparison[list(model.features)]).any()
     assert any("base rate" in note for note in model.facts.notes)
 
@@ -77,8 +77,8 @@ def test_an_unknown_family_is_refused() -> None:
         families(("logistic",))
     with pytest.raises(RecipeRefusedError, match="no model family is named"):
         families(())
-    with pytest.raises(ValueError, match="no front 'curve'"):
-        front_steps("curve", 5, 100, 0)
+    with pytest.raises(ValueError, match="no preprocessing 'curve'"):
+        preprocessing_steps("curve", 5, 100, 0)
 
 
 def test_optional_libraries_are_not_imported_until_they_are_named() -> None:
@@ -102,7 +102,7 @@ def test_a_setting_may_leave_the_distances_out() -> None:
     assert {one.setting["without"] for one in model.facts.tried} == {None, "distance"}
     assert model.setting["without"] == "distance"
     assert not [name for name in model.features if name.startswith("distance:")]
-    products = [one for one in model.facts.tried if one.setting["front"] == "products"]
+    products = [one for one in model.facts.tried if one.setting["feature_preprocessing"] == "products"]
     assert [one.setting["without"] for one in products] == ["distance"]
 
 
@@ -113,10 +113,10 @@ def test_fitted_on_the_columns_it_uses_a_model_says_the_same(name: str) -> None:
     x, y = split.training[feature_columns(split.training)], split.training["label"].to_numpy(dtype=np.int8)
     (family,) = families((name,))
     setting = Setting.of(name, next(values for values in family.grid(x.shape[1]) if values["keep"] is not None))
-    ground = Ground(x, y, [], None, 1)
-    wide = fit_whole(x, ground, family, setting, "none")
-    used = [x.columns[place] for place in places_used(wide, x.shape[1])]
+    data = ValidationData(x, y, [], None, 1)
+    wide = fit_setting(x, data, family, setting, "none")
+    used = [x.columns[position] for position in used_columns(wide, x.shape[1])]
     assert 0 < len(used) < x.shape[1]
-    narrow = fit_whole(x[used], ground, family, setting, "none")
+    narrow = fit_setting(x[used], data, family, setting, "none")
     new = split.comparison
     assert np.array_equal(wide.predict_proba(new[x.columns]), narrow.predict_proba(new[used]))

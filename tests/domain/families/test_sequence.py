@@ -83,8 +83,8 @@ def test_it_is_saved_promoted_and_asked_again(split: Split, model: TrainedModel,
     assert current is not None
     assert (current.version, current.family) == (version, "sequence")
     loaded = registry.load(version)
-    said, again = (score(one, model.features, split.comparison) for one in (model.pipeline, loaded.pipeline))
-    assert np.array_equal(said, again)
+    p, again = (score(one, model.features, split.comparison) for one in (model.pipeline, loaded.pipeline))
+    assert np.array_equal(p, again)
 
 
 def test_on_ai4i_its_figures_stand_beside_those_of_boosting(real_data: Callable[[str], Path]) -> None:

@@ -35,7 +35,13 @@ SECTIONS = (
 )
 FACTS = {
     "tried": [
-        {"family": "prior", "log_loss": 0.2, "roc_auc": 0.5, "average_precision": None, "setting": {"front": "filled"}},
+        {
+            "family": "prior",
+            "log_loss": 0.2,
+            "roc_auc": 0.5,
+            "average_precision": None,
+            "setting": {"feature_preprocessing": "filled"},
+        },
         {"family": "random_forest", "log_loss": 0.19, "roc_auc": 0.71, "average_precision": 0.2, "setting": {}},
         {"family": "random_forest", "log_loss": 0.18, "roc_auc": 0.72, "average_precision": 0.21, "setting": {}},
     ],

@@ -78,11 +78,11 @@ def test_the_correction_is_inside_the_model_and_the_threshold_behind_it() -> Non
         train(split.training, ROAD_TEST.horizon, Recipe(families=("decision_tree",), calibration=method))  # type: ignore[arg-type]
         for method in ("none", "sigmoid")
     )
-    raw, said = (score(one.pipeline, one.features, split.comparison) for one in (plain, corrected))
+    raw, calibrated = (score(one.pipeline, one.features, split.comparison) for one in (plain, corrected))
     y = split.comparison["label"].to_numpy(dtype=np.int8)
-    assert not np.allclose(raw, said)
-    assert roc_auc_score(y, raw) == roc_auc_score(y, said)
+    assert not np.allclose(raw, calibrated)
+    assert roc_auc_score(y, raw) == roc_auc_score(y, calibrated)
     assert corrected.facts.calibration["method"] == "sigmoid"
     alarms = corrected.pipeline.predict(split.comparison[list(corrected.features)])
-    assert np.array_equal(alarms == 1, said >= corrected.threshold)
+    assert np.array_equal(alarms == 1, calibrated >= corrected.threshold)
     assert (alarms == 1).any()

@@ -45,8 +45,8 @@ def test_the_same_data_give_the_same_model_whatever_the_order_of_rows(
     split, model, _ = plant
     frame, _ = made_up()
     again = train(time_split(frame.sample(frac=1, random_state=3), HORIZON).training, HORIZON, Recipe())
-    said = [score(one.pipeline, one.features, split.comparison) for one in (model, again)]
-    assert np.array_equal(*said)
+    p = [score(one.pipeline, one.features, split.comparison) for one in (model, again)]
+    assert np.array_equal(*p)
     assert (again.threshold, again.setting) == (model.threshold, model.setting)
     assert [one.log_loss for one in again.facts.tried] == [one.log_loss for one in model.facts.tried]
 
@@ -85,9 +85,9 @@ def test_scoring_takes_frames_that_lack_or_add_columns(plant: tuple[Split, Train
     """Another day's lake knows other tests: columns the model does not know, and their order, are no matter."""
     split, model, _ = plant
     few = split.comparison.head(50)
-    said = score(model.pipeline, model.features, few)
+    p = score(model.pipeline, model.features, few)
     mixed = few[few.columns[::-1]].assign(**{"value:2:999999:0": 1.0})
-    assert np.array_equal(score(model.pipeline, model.features, mixed), said)
+    assert np.array_equal(score(model.pipeline, model.features, mixed), p)
     assert score(model.pipeline, model.features, few.head(0)).shape == (0,)
 
 
@@ -99,13 +99,13 @@ def test_a_lacking_value_is_a_gap_and_a_lacking_count_is_zero() -> None:
     model = train(split.training, HORIZON, Recipe(families=LOGISTIC, calibration="none"))
     few = split.comparison.head(50)
 
-    def say(value: float, count: float) -> np.ndarray:
+    def scored(value: float, count: float) -> np.ndarray:
         return score(model.pipeline, model.features, few.assign(**{gap: value, zero: count}))
 
     lacking = score(model.pipeline, model.features, few.drop(columns=[gap, zero]))
-    assert np.array_equal(lacking, say(np.nan, 0.0))
-    assert not np.array_equal(lacking, say(np.nan, np.nan))
-    assert not np.array_equal(lacking, say(0.9, 0.0))
+    assert np.array_equal(lacking, scored(np.nan, 0.0))
+    assert not np.array_equal(lacking, scored(np.nan, np.nan))
+    assert not np.array_equal(lacking, scored(0.9, 0.0))
 
 
 def _known_of_four(frame: pd.DataFrame) -> pd.DataFrame:

@@ -67,8 +67,8 @@ def test_the_same_newer_vehicles_and_production_give_the_same_model(
     assert np.array_equal(*(score(model.pipeline, model.features, split.comparison) for model in (one, two)))
     second = Start("def456", one.pipeline, one.features, start.trained_until)
     third = train(split.training, HORIZON, recipe, second)
-    said = score(third.pipeline, third.features, split.comparison)
-    assert ((said >= 0) & (said <= 1)).all()
+    p = score(third.pipeline, third.features, split.comparison)
+    assert ((p >= 0) & (p <= 1)).all()
 
 
 def test_production_s_answer_is_a_column_like_the_others(

@@ -29,14 +29,14 @@ def _ticking(seconds: float) -> Callable[[], float]:
     return lambda: next(ticks)
 
 
-def _said(model: TrainedModel, split: Split) -> np.ndarray:
+def _probabilities(model: TrainedModel, split: Split) -> np.ndarray:
     return score(model.pipeline, model.features, split.comparison)
 
 
 def test_the_grid_tries_every_default_setting_of_every_family_once(split: Split) -> None:
     """None is left out, none twice, however few trials the other kinds may have."""
     seen: list[Progress] = []
-    model = train(split.training, HORIZON, Recipe(search_trials=1), say=seen.append)
+    model = train(split.training, HORIZON, Recipe(search_trials=1), on_trial=seen.append)
     tried = [(one.family, tuple(sorted(one.setting.items()))) for one in model.facts.tried]
     assert len(set(tried)) == len(tried) == len(seen)
     offered = sum(":" in str(column) for column in split.training.columns)
@@ -54,7 +54,7 @@ def test_a_search_with_the_same_seed_finds_the_same(split: Split, kind: str) -> 
     recipe = Recipe(families=QUICK, search=kind, search_trials=14, seed=3)  # type: ignore[arg-type]
     one, two = (train(split.training, HORIZON, recipe) for _ in range(2))
     assert [tried.setting for tried in one.facts.tried] == [tried.setting for tried in two.facts.tried]
-    assert np.array_equal(_said(one, split), _said(two, split))
+    assert np.array_equal(_probabilities(one, split), _probabilities(two, split))
     other = train(split.training, HORIZON, replace(recipe, seed=4))
     assert [tried.setting for tried in other.facts.tried] != [tried.setting for tried in one.facts.tried]
 
@@ -87,10 +87,10 @@ def test_a_clear_gain_takes_the_place_of_the_default() -> None:
     training = time_split(frame, HORIZON).training
     names = ("logistic_regression",)
     grid = train(training, HORIZON, Recipe(families=names))
-    # A product of two features is the whole cause: the default front of this family has none, its ranges do.
+    # Only the product of two features matters: the default preprocessing has no products, the search space has.
     found = train(training, HORIZON, Recipe(families=names, search="random", search_trials=12))
-    assert grid.setting["front"] == "curves"
-    assert found.setting["front"] == "products"
+    assert grid.setting["feature_preprocessing"] == "curves"
+    assert found.setting["feature_preprocessing"] == "products"
     assert found.facts.chosen.log_loss < grid.facts.chosen.log_loss - 0.02
 
 
@@ -125,7 +125,7 @@ def test_when_time_cuts_the_search_the_record_says_where_and_gives_the_same_mode
     assert cut.recipe.as_dict() != recipe.as_dict()
     assert any("seconds had passed" in note for note in cut.facts.notes)
     again = train(split.training, HORIZON, cut.recipe, clock=_ticking(0.001))
-    assert np.array_equal(_said(again, split), _said(cut, split))
+    assert np.array_equal(_probabilities(again, split), _probabilities(cut, split))
     assert again.recipe.as_dict() == cut.recipe.as_dict()
 
 

@@ -72,12 +72,12 @@ def test_vehicles_of_one_moment_stay_on_one_side_and_nothing_labelled_is_no_spli
 def test_a_fold_is_fitted_only_on_what_was_known_when_its_judged_block_began(
     hours: list[int], every: int, folds: int
 ) -> None:
-    """The inner validation meets the future as the real one does; a vehicle is judged at most once."""
-    asked = np.datetime64(T0, "us") + np.array(hours) * np.timedelta64(1, "h")
+    """The inner validation meets the future as the real one does; a vehicle is validated at most once."""
+    predicted_at = np.datetime64(T0, "us") + np.array(hours) * np.timedelta64(1, "h")
     failed = np.arange(len(hours)) % every == 0
-    judged: list[int] = []
-    for fit, judge in time_folds(asked, failed, HORIZON, folds):
-        assert asked[fit].max() + np.timedelta64(HORIZON) <= asked[judge].min()
-        assert failed[fit].sum() >= 2
-        judged += judge.tolist()
-    assert len(judged) == len(set(judged))
+    validated: list[int] = []
+    for train, validation in time_folds(predicted_at, failed, HORIZON, folds):
+        assert predicted_at[train].max() + np.timedelta64(HORIZON) <= predicted_at[validation].min()
+        assert failed[train].sum() >= 2
+        validated += validation.tolist()
+    assert len(validated) == len(set(validated))
