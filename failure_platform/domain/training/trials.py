@@ -18,7 +18,7 @@ from failure_platform.domain.families.preprocessing import DISTANCE
 from failure_platform.domain.metrics import log_losses, measure
 from failure_platform.domain.training.calibration import comparable_log_losses
 from failure_platform.domain.training.inner_validation import Validation
-from failure_platform.domain.training.recipe import Balance
+from failure_platform.domain.training.recipe import Balance, SearchKind
 
 Floats = NDArray[np.float64]
 _BALANCE = "balance"
