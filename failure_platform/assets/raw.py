@@ -21,7 +21,7 @@ from failure_platform.catalog import (
 )
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.rows.understood import plainly
+from failure_platform.domain.rows.findings import findings_in_words
 from failure_platform.resources.dagster_events import kept_open
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.reading.upload import Received
@@ -114,7 +114,7 @@ def _page(receipt: Receipt, staged: Received | Refused, *, preview: bool) -> Map
     }
     if isinstance(staged, Refused):
         return {"refused": staged.reason, "dagster/row_count": 0, **facts, "preview": "Nothing could be read."}
-    understood = pd.DataFrame(plainly(staged.understood), columns=["what", "understood as"])
+    understood = pd.DataFrame(findings_in_words(staged.understood), columns=["what", "understood as"])
     return {
         "dagster/row_count": staged.rows_in,
         "what was understood of the file": inline_table(understood),

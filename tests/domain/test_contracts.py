@@ -63,7 +63,7 @@ def test_a_new_kind_is_one_model():
         ("KNR", "text", False, "not empty", None),
         ("NM", "number", True, "more than 0; less than 500", "Nm"),
     ]
-    assert steps(contract, "rows")[-1].name == "judged"
+    assert steps(contract, "rows")[-1].name == "validated"
 
 
 def test_a_type_that_no_parser_knows_is_refused():

@@ -21,7 +21,7 @@ import duckdb
 
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.rows.layouts import QUARANTINE_ID, Header, UploadRefusedError
-from failure_platform.domain.rows.understood import RowPlaces, repeated, row_lines
+from failure_platform.domain.rows.line_numbers import RowPlaces, repeat_for_blocks, row_lines
 from failure_platform.resources.reading import rejected_lines
 from failure_platform.resources.reading.rejected_lines import Rejected
 from failure_platform.resources.reading.text_files import LONGEST_LINE, TextFile, lines_at
@@ -144,7 +144,7 @@ class _Pass:
         long_rows = self._con.execute(
             f"SELECT file_row_number, line_ends FROM {stored} WHERE line_ends > 0 ORDER BY 1"
         ).fetchall()
-        lines = repeated(row_lines(self._header_line, gaps, long_rows), rows, len(blocks))
+        lines = repeat_for_blocks(row_lines(self._header_line, gaps, long_rows), rows, len(blocks))
         if records != target:
             self._put_below_each_other(records, target)
         if self._table.text.cut is not None:

@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule
-from failure_platform.domain.rows.formulas import DISARMED
-from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, findings, split_line
-from failure_platform.domain.rows.understood import RowPlaces
+from failure_platform.domain.rows.formulas import ESCAPED_FORMULA
+from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, header_findings, split_line
+from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.resources.reading.containers import Limits, container_of, gunzip, inspected_workbook
 from failure_platform.resources.reading.csv_rows import CsvTable, read_csv_rows
 from failure_platform.resources.reading.date_evidence import date_reading
@@ -81,7 +81,7 @@ class Received:
 
     def _exported_texts_sql(self) -> str:
         """Return the columns without the apostrophe that the export gave to texts which look like formulas."""
-        pattern = sql_text.text(DISARMED)
+        pattern = sql_text.text(ESCAPED_FORMULA)
         names = map(sql_text.name, CONTRACTS[self.kind].names)
         return ", ".join(f"regexp_replace({name}, {pattern}, '\\1') AS {name}" for name in names)
 
@@ -172,7 +172,7 @@ def _read_text(
         "encoding": text.encoding,
         "separator": SEPARATORS[separator],
         "quotes_in_order": quotes_in_order,
-        **findings([header], contract),
+        **header_findings([header], contract),
         "blank_lines": len(text.scan.blank_lines),
         "last_line_complete": text.cut is None,
     }

@@ -22,9 +22,9 @@ from failure_platform.domain.rows.layouts import (
     Header,
     UploadRefusedError,
     find_header,
-    findings,
+    header_findings,
 )
-from failure_platform.domain.rows.understood import RowPlaces
+from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.resources.reading.workbook_cells import Head, first_rows
 from failure_platform.resources.reading.workbook_columns import SheetColumns, SheetTable
 from failure_platform.resources.reading.workbook_parts import SheetPart, WorkbookParts, workbook_parts
@@ -82,7 +82,7 @@ def read_workbook(
         "sheets": read,
         "passed_sheets": passed,
         "hidden_sheets": [part.name for part in about.sheets if not part.visible],
-        **findings([table.header for _, table in tables], contract),
+        **header_findings([table.header for _, table in tables], contract),
     }
 
 

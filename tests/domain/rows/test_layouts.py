@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.layouts import UploadRefusedError, find_header, find_separator, split_line
-from failure_platform.domain.rows.understood import row_lines
+from failure_platform.domain.rows.line_numbers import row_lines
 
 STATUS = CONTRACTS["status"]
 FALHAS = CONTRACTS["falhas"]
