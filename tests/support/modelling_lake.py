@@ -135,7 +135,7 @@ def _description_sql(target: Target, some: bool) -> tuple[tuple[str, ...], str, 
     if some:
         lake.connection.execute("CREATE TABLE touched (KNR VARCHAR)")
     touched = ibis.table({"KNR": "string"}, name="touched") if some else None
-    described = describe(lake.tables, target, touched, kept=kept)
+    described = describe(lake.tables, target, touched, materialize=kept)
     vehicles, features, cells = (
         str(ibis.to_sql(one, dialect="duckdb")) for one in (described.vehicles, described.features, described.cells)
     )

@@ -22,14 +22,14 @@ from failure_platform.resources.lake.views import ledger
 from failure_platform.resources.merging.conflicts import resolve_conflicts, same_key
 from failure_platform.resources.merging.ledger import count_moves, require_balance, write_line
 from failure_platform.resources.merging.validated_rows import ValidatedRows, judge_rows
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.failpoints import failpoint
 from failure_platform.resources.storage.scratch_database import scratch
 
 
 def validate_uploads(
-    lake: Lake, contract: Contract, uploads: Sequence[tuple[UploadFacts, Received]]
+    lake: Lake, contract: Contract, uploads: Sequence[tuple[UploadFacts, ParsedUpload]]
 ) -> list[tuple[UploadFacts, ValidatedRows]]:
     """Judge the rows of some uploads in one scratch database, with the lake's threads and memory but without the lake:
     others write to it meanwhile."""

@@ -165,7 +165,7 @@ def test_tables_that_are_kept_on_the_way_change_nothing() -> None:
         return backend.table(name)
 
     medians = kept("medians", running_medians(lake.tables.resultados))
-    described = describe(lake.tables, ROAD_TEST, kept=kept, medians=medians)
+    described = describe(lake.tables, ROAD_TEST, materialize=kept, medians=medians)
     vehicles, features = described.vehicles.to_pandas(), described.features.to_pandas()
     frame = widen(vehicles, features, described.cells.to_pyarrow_batches())
     assert len(names) == len(set(names)) > 3

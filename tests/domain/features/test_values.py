@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from failure_platform.domain.features.names import FAMILIES, absent_value, explain, full_families, known_by
-from failure_platform.domain.features.values import LEAST_ROWS, MEDIAN_DAYS
+from failure_platform.domain.features.values import MEDIAN_DAYS, MIN_ROWS
 from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.targets import Target
 from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result, told
@@ -15,7 +15,7 @@ from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, ev
 SERIES = "2:041001:0"
 
 
-def _usual(days_before: int, value: float, rows: int = LEAST_ROWS) -> Iterator[dict[str, object]]:
+def _usual(days_before: int, value: float, rows: int = MIN_ROWS) -> Iterator[dict[str, object]]:
     """What other vehicles measured on a day before T0's."""
     return (result(f"Z{number}", T0 - days_before * DAY + number * HOUR / 4, value + number - rows // 2)
             for number in range(rows + 1))  # fmt: skip
@@ -35,7 +35,7 @@ def test_a_distance_is_from_the_median_of_the_days_before_and_follows_a_drift() 
 
 @pytest.mark.parametrize(
     ("days_before", "rows", "known"),
-    [(0, 30, False), (1, 30, True), (MEDIAN_DAYS, 30, True), (MEDIAN_DAYS + 1, 30, False), (1, LEAST_ROWS - 2, False)],
+    [(0, 30, False), (1, 30, True), (MEDIAN_DAYS, 30, True), (MEDIAN_DAYS + 1, 30, False), (1, MIN_ROWS - 2, False)],
 )
 def test_a_distance_needs_enough_rows_on_whole_days_just_before(days_before: int, rows: int, known: bool) -> None:
     """The same day tells nothing, since some of it is later; nor do days long ago, or a handful of rows."""
@@ -112,8 +112,8 @@ def test_tests_whose_names_differ_only_in_case_stay_two_features() -> None:
 def test_invented_test_names_cannot_widen_the_frame_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The most frequent stay, and the family says that it is full: the choice then depends on all vehicles."""
     rows = [result(knr, T0 - HOUR, 1.0, name, STATUS=13) for knr, name in (("A", "X1"), ("A", "X2"), ("B", "X2"))]
-    monkeypatch.setitem(FAMILIES, "value", replace(FAMILIES["value"], most=1))
-    monkeypatch.setitem(FAMILIES, "nok", replace(FAMILIES["nok"], most=3))
+    monkeypatch.setitem(FAMILIES, "value", replace(FAMILIES["value"], max_columns=1))
+    monkeypatch.setitem(FAMILIES, "nok", replace(FAMILIES["nok"], max_columns=3))
     # A target of its own: the SQL of others is remembered with the usual limits.
     frame = SmallLake(status=[event("A", T0), event("B", T0)], resultados=rows).vehicles(Target("limited"))
     names = [name for name in feature_columns(frame) if name.startswith(("value:", "nok:"))]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from failure_platform.domain.rows.dates import DateReading, DateRule
 from failure_platform.domain.rows.layouts import UploadRefusedError
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.settings import Settings
 from support.dated_uploads import DAY, FAR, ISO, MONTH, OPEN, Upload, knr, moments, written
 
@@ -173,12 +173,12 @@ def test_blanks_with_a_slash_are_no_dates(upload):
 def test_the_decision_goes_with_the_rows(upload):
     """Validation in another process types as reading decided; a note of an older release says ISO or day first."""
     received = upload.read(written(OPEN, MONTH))
-    again = Received.load(received.folder)
+    again = ParsedUpload.load(received.folder)
     assert again == received
     assert upload.times(again) == OPEN
     note = received.folder / "received.json"
     note.write_text(json.dumps({key: value for key, value in json.loads(note.read_text()).items() if key != "dates"}))
-    assert Received.load(received.folder).dates == DateReading()
+    assert ParsedUpload.load(received.folder).dates == DateReading()
 
 
 near_days = st.lists(

@@ -234,9 +234,9 @@ from failure_platform.domain.ledger import UploadFacts
 from failure_platform.resources.merging.validated_rows import judge_rows
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging.merge import merge
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 folder, contract = Path(sys.argv[1]), CONTRACTS["resultados"]
-received = Received.load(folder / "work")
+received = ParsedUpload.load(folder / "work")
 facts = UploadFacts("u002", "resultados", "resultados.csv", f"{2:064}", 1, datetime(2026, 11, 21, 12, 2))
 with Lake(folder / "lake.duckdb").write() as con:
     merge(con, contract, [(facts, judge_rows(contract, received, facts.received_at))], datetime(2026, 11, 21, 12))

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from failure_platform.resources.reading.pseudonyms import pseudonyms
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.storage.scratch_database import scratch
 from support.upload_files import FALHAS, KEY, STATUS, placed, reader, rejected
 
@@ -46,7 +46,7 @@ def test_rows_are_text_with_their_lines(read):
 def test_what_was_read_can_be_taken_up_by_another_process(read):
     """The folder alone is enough to go on after a crash."""
     received = read("\n".join([*STATUS, ""]))
-    assert Received.load(received.folder) == received
+    assert ParsedUpload.load(received.folder) == received
     assert received.preview(1).to_dict("records") == [
         {"sheet": None, "line": 2, "KNR": "2023-2056234", "STATUS": "M700", "DATA": "2023-05-08 10:00:00"}
     ]
