@@ -1,4 +1,4 @@
-"""Files of status events with dates of any form, for the tests of dates: written, read and judged."""
+"""Files of status events with dates of any form, for the tests of dates: written, read and validated."""
 
 import datetime as dt
 
@@ -21,7 +21,7 @@ def knr(day, sequence=0):
 
 
 class Upload:
-    """A file of status events, read and judged."""
+    """A file of status events, read and validated."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -58,7 +58,7 @@ def moments(*days, hour=10):
 
 
 def written(times, form, built=None):
-    """Return rows (KNR, text) of vehicles, built in the week of their time unless told otherwise."""
+    """Return rows (KNR, text) of vehicles, built in the week of their time unless `built` is given."""
     return [(knr(built or time, number), time.strftime(form)) for number, time in enumerate(times)]
 
 

@@ -50,8 +50,8 @@ def defect(knr: str, at: datetime, halle: str | None = "ROD", group: str | None 
     return {"KNR": knr, "HALLE": halle, "S_GROUP_ID": group, "DATA": at}
 
 
-def told(row: dict[str, Any], upload: str) -> dict[str, Any]:
-    """The row as that upload brought it."""
+def from_upload(row: dict[str, Any], upload: str) -> dict[str, Any]:
+    """The row with the upload that it is from."""
     return {**row, "upload": upload}
 
 

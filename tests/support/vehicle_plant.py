@@ -1,4 +1,4 @@
-"""A plant whose uploads go into a real lake in any order, and the vehicles table that is kept beside them."""
+"""A plant whose uploads are merged into a real lake in any order, and its vehicles table."""
 
 import shutil
 from datetime import date, datetime, timedelta
@@ -81,8 +81,8 @@ class VehiclePlant(Plant):
     def dictionary(self):
         return self.rows(f"SELECT * FROM {DICTIONARY} ORDER BY ALL")
 
-    def require_the_same_as_built_whole(self, **settings):
-        """The table as it is now, against all vehicles described anew."""
+    def require_same_as_rebuilt(self, **settings):
+        """Compare the current table with a full rebuild."""
         kept, meanings, version = self.table(), self.dictionary(), data_version(self.table())
         whole = self.update(rebuild_reason="it is compared", **settings)
         pd.testing.assert_frame_equal(kept, whole.frame, check_exact=True)

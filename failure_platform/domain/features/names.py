@@ -89,7 +89,7 @@ FAMILIES = {
         known_by=DEFECTS_KNOWN,
     ),
     "about": FeatureFamily(
-        "1 when {column} is {which}, 0 when it is another, empty while no falha of the vehicle has told it.",
+        "1 when {column} is {which}, 0 when it is another, empty until a falha of the vehicle records it.",
         ("column", "which"),
         "falhas",
         math.nan,

@@ -55,7 +55,7 @@ def changes(before: Basis | None, now: Basis) -> Changes:
     if gone := sorted(before.uploads.keys() - now.uploads.keys()):
         return Changes(rebuild_reason=f"these uploads were withdrawn: {', '.join(gone)}")
     if again := sorted(key for key, at in before.uploads.items() if now.uploads[key] != at):
-        return Changes(rebuild_reason=f"these uploads were merged anew: {', '.join(again)}")
+        return Changes(rebuild_reason=f"these uploads were merged again: {', '.join(again)}")
     return Changes(uploads=tuple(sorted(now.uploads.keys() - before.uploads.keys())))
 
 

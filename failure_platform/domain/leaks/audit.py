@@ -117,7 +117,7 @@ def _vehicles(frame: pd.DataFrame, training: pd.DataFrame, comparison: pd.DataFr
             None,
             doubled or both,
             f"{both} vehicles are both trained on and compared on, {doubled} are described more than once: a model "
-            "that remembers them looks good on them. Materialise vehicles anew; if it stays, report it.",
+            "that remembers them looks good on them. Materialise vehicles again; if it persists, report it.",
         )
 
 

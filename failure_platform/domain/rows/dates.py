@@ -206,7 +206,7 @@ def _perhaps_swapped(iso: Evidence, slashed: Evidence) -> tuple[bool, str]:
             _WHERE,
             f"Every ISO date could be either, and every date with slashes has a part above 12, such as "
             f"'{slashed.first_example or slashed.second_example}'. That is what a spreadsheet leaves behind when it "
-            "opens dates of another order: it swaps those it can. The production weeks of the vehicles do not tell.",
+            "opens dates of another order: it swaps those it can. The production weeks of the vehicles do not decide.",
             "Export again straight from the source system, with dates written YYYY-MM-DD HH:MM:SS, and do not open "
             "the file in a spreadsheet before dropping it.",
         )
@@ -230,9 +230,9 @@ def _undecided(kind: str, shown: Evidence) -> UploadRefusedError:
     return UploadRefusedError(
         f"Day and month cannot be told apart in {shown.either:,} dates, such as '{shown.either_example}'",
         _WHERE,
-        "No date has a part above 12, and the production weeks of the vehicles do not tell "
-        f"({shown.vehicles_first:,} speak for day first, {shown.vehicles_second:,} for month first; needed are "
-        f"{_MIN_VEHICLES}, and {_MIN_AGREEMENT:.0%} of one mind).".replace("%", " %"),
+        "No date has a part above 12, and the production weeks of the vehicles do not decide "
+        f"({shown.vehicles_first:,} support day first, {shown.vehicles_second:,} month first; needed are "
+        f"{_MIN_VEHICLES}, and {_MIN_AGREEMENT:.0%} agreement).".replace("%", " %"),
         f'Say which it is, in settings.toml: [date_order] {kind} = "day_first" (or "month_first"), or '
         f"FAILURE_PLATFORM_DATE_ORDER__{kind.upper()}=day_first, and materialise this partition again. Or export with "
         "dates written YYYY-MM-DD HH:MM:SS.",

@@ -185,7 +185,7 @@ def _refuse_unclear(names: Sequence[str], where: str) -> None:
             f"The header names {broken[0][:_LONGEST_QUOTED_NAME]!r}",
             where,
             "It holds a NUL, which no one can see, so it is not clear which column is meant.",
-            "Export it again, or write the names anew.",
+            "Export it again, or type the names again.",
         )
 
 

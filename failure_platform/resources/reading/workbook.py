@@ -39,7 +39,7 @@ def read_workbook(
 
     The table begins in the first sheet with the contract's header. A later sheet may have a header too, or continue
     with data in the same columns. Hidden sheets, and sheets that do neither, are skipped and named in the findings.
-    Where the table continues to the right of itself, the rows of a sheet's first block come first, then those of the next.
+    Where the table continues to the right of itself, a sheet's rows of the first block come first, then the next.
 
     Args:
         path: the workbook.
@@ -136,7 +136,7 @@ def _late_quarantine_ids(sheet: str) -> UploadRefusedError:
     return UploadRefusedError(
         f"Only a later sheet has the column {QUARANTINE_ID}",
         f"sheet '{sheet}'",
-        "Whether a workbook corrects rows in quarantine is told by its first table.",
+        "Whether a workbook corrects rows in quarantine is decided by its first table.",
         "Give the first table that column too, or drop the sheets as files of their own.",
     )
 

@@ -1,4 +1,4 @@
-"""Promises of the leak audit: every kind of leak that is planted is caught and named, and honest data raise nothing."""
+"""The leak audit: every kind of planted leak is found and named, and data without leaks give no finding."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -104,8 +104,8 @@ def test_a_planted_test_is_caught_and_named(leaky: pd.DataFrame, name: str, kind
     audited = _audited(leaky)
     assert kind in _kinds(audited, f"value:2:{name}:0")
     assert all(finding.feature is None or ":99000" in finding.feature for finding in audited.findings)
-    told = next(f.sentence for f in audited.findings if f.feature == f"value:2:{name}:0" and f.kind is kind)
-    assert f"value:2:{name}:0" in told
+    sentence = next(f.sentence for f in audited.findings if f.feature == f"value:2:{name}:0" and f.kind is kind)
+    assert f"value:2:{name}:0" in sentence
 
 
 def test_an_accepted_feature_is_no_finding_but_an_identifier_stays_one(leaky: pd.DataFrame) -> None:
@@ -135,7 +135,7 @@ def test_a_vehicle_described_twice_is_caught(honest: pd.DataFrame) -> None:
 
 
 def test_files_put_together_by_outcome_are_caught(honest: pd.DataFrame) -> None:
-    """Also where every week has its own two files, and where only half of the failed vehicles came apart."""
+    """Also where every week has its own two files, and where only half of the failed vehicles are in separate files."""
     failed = (honest["label"] == 1).fillna(False).to_numpy(dtype=bool)
     half = failed & (np.arange(len(honest)) % 2 == 0)
     for apart in (failed, half):
@@ -171,16 +171,16 @@ def test_what_is_known_only_with_an_earlier_falha_is_no_leak(honest: pd.DataFram
     failed = (honest["label"] == 1).fillna(False).to_numpy(dtype=bool)
     had_defect = np.random.default_rng(1).random(len(honest)) < np.where(failed, 0.9, 0.2)
     name = "value:2:990005:0"
-    told = honest.assign(**{name: np.where(had_defect, np.random.default_rng(2).random(len(honest)), np.nan)})
-    assert _kinds(_audited(told), name) == [LeakKind.missing_by_label]
-    explained = time_split(told.assign(MODELO=np.where(had_defect, "A1", None)), ROAD_TEST.horizon)
-    assert audit(told, explained.training, explained.comparison, [name], ()).findings == ()
+    planted = honest.assign(**{name: np.where(had_defect, np.random.default_rng(2).random(len(honest)), np.nan)})
+    assert _kinds(_audited(planted), name) == [LeakKind.missing_by_label]
+    explained = time_split(planted.assign(MODELO=np.where(had_defect, "A1", None)), ROAD_TEST.horizon)
+    assert audit(planted, explained.training, explained.comparison, [name], ()).findings == ()
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), failures=st.integers(10, 60))
 def test_noise_is_no_leak(seed: int, failures: int) -> None:
-    """Few failures and many features: something always looks good by luck, and nothing is found."""
+    """Few failures and many features: some feature always ranks well by chance, and nothing is found."""
     rng = np.random.default_rng(seed)
     n = failures * 12
     x = rng.normal(size=(n, 300)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Formula injection: what leaves for a spreadsheet runs nothing there, and comes back as it was."""
+"""Formula injection: exported texts run nothing in a spreadsheet, and are read back unchanged."""
 
 import pytest
 from hypothesis import given
@@ -24,6 +24,6 @@ def test_numbers_and_plain_texts_get_no_apostrophe(text):
 @pytest.mark.fault(35)
 @given(st.text(alphabet="'=+-@\t\r01.,eE \nx", max_size=8))
 def test_no_text_is_changed_by_an_export_and_its_way_back(text):
-    """Whatever stood in the cell stands there again; and what goes out is a number or begins with no formula sign."""
+    """Every text is restored; an exported text is a number or does not begin with a formula sign."""
     assert unescape_formula(escape_formula(text)) == text
     assert not escape_formula(text).startswith(("=", "@", "\t", "\r"))

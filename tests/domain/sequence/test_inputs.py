@@ -1,4 +1,4 @@
-"""Promises about what a network reads: known tests have places, numbers have one scale, gaps are gaps."""
+"""The inputs of the network: known tests have positions, numbers have a common scale, gaps are padding."""
 
 import numpy as np
 import pytest

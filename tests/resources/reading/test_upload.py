@@ -19,7 +19,7 @@ def read(tmp_path):
 
 
 def test_rows_are_text_with_their_lines(read):
-    """Nothing is typed or guessed, and each row knows the line that a person would look for."""
+    """Nothing is typed or guessed, and each row has the line number of the file."""
     received = read("\n".join(["Report", "", *STATUS]) + "\n")
     assert placed(received) == [
         (None, 4, "2023-2056234", "M700", "2023-05-08 10:00:00"),
@@ -79,7 +79,7 @@ def test_leading_zeros_and_number_like_texts_stay(read):
 )
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_encoding_and_separator_change_nothing(read, encoding, understood, separator):
-    """The same table gives the same rows, and what was understood is told."""
+    """The same table gives the same rows, and the findings name the encoding."""
     text = FALHAS.replace(",", separator).replace("Ruído", "Größe: Ruído ção €" if "utf" in encoding else "Größe €")
     received = read(text.encode(encoding), "falhas")
     ((_, line, knr, *_, falha, _, data),) = placed(received)
@@ -105,14 +105,14 @@ def test_line_ends_change_nothing(read, ending):
 
 
 def test_mixed_line_ends_change_nothing(read):
-    """Files that were put together from two systems are read whole."""
+    """Files that were put together from two systems are read completely."""
     received = read(f"{STATUS[0]}\r\n{STATUS[1]}\n\n{STATUS[2]}\r\n")
     assert [row[1] for row in placed(received)] == [2, 4]
 
 
 @pytest.mark.fault(22)
 def test_structurally_bad_lines_are_set_aside_with_their_line(read):
-    """Good rows beside them stay, and every line number is exact, also behind blank and rejected lines."""
+    """Good rows between them stay, and every line number is exact, also behind blank and rejected lines."""
     lines = [
         STATUS[0],
         "2023-2056234,M700",

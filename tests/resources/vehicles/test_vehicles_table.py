@@ -1,4 +1,4 @@
-"""The vehicles table is kept up to date by what uploads touch, and never differs from one that is built whole."""
+"""Updating the vehicles table for the vehicles that uploads touch always gives the result of a full rebuild."""
 
 import math
 from dataclasses import replace
@@ -41,7 +41,7 @@ def test_only_the_vehicles_of_new_uploads_are_described(plant):
     assert (done.described, done.uploads, done.rebuild_reason) == (2, 2, None)
     assert cell(plant, 15, "value:2:041001:0") == 7
     assert cell(plant, 4, "stage:M620:M700") == 5
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_nothing_new_describes_nobody_and_writes_nothing(plant):
@@ -52,7 +52,7 @@ def test_nothing_new_describes_nobody_and_writes_nothing(plant):
 
 
 def test_a_new_feature_is_absent_in_the_others_by_the_rule_of_its_family(plant):
-    """A count nobody else has is zero, a value unknown; an earlier defect is zero only where falhas tell."""
+    """A count nobody else has is zero, a value unknown; an earlier defect is zero only where falhas cover it."""
     plant.take(
         upload("resultados", result(3, test="777", value=None, status=13), result(3, test="778")),
         upload("falhas", defect(0, -1, "ZP5", "9")),
@@ -62,7 +62,7 @@ def test_a_new_feature_is_absent_in_the_others_by_the_rule_of_its_family(plant):
     assert (cell(plant, 3, "value:2:778:0"), math.isnan(cell(plant, 9, "value:2:778:0"))) == (1, True)
     assert (cell(plant, 0, "defects:HALLE:ZP5"), cell(plant, 1, "defects:HALLE:ZP5")) == (1, 0)
     assert math.isnan(cell(plant, 15, "defects:HALLE:ZP5")), "no falhas upload covers its prediction point"
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_a_feature_that_no_vehicle_has_any_more_disappears(plant):
@@ -72,7 +72,7 @@ def test_a_feature_that_no_vehicle_has_any_more_disappears(plant):
     plant.take(upload("resultados", result(3, test="777", value=None)))
     assert plant.update().rebuild_reason is None
     assert "value:2:777:0" not in plant.table().columns
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_a_late_correction_reaches_whoever_is_measured_against_it(plant):
@@ -84,7 +84,7 @@ def test_a_late_correction_reaches_whoever_is_measured_against_it(plant):
     done = plant.update()
     assert done.rebuild_reason is None
     assert not plant.table().set_index("KNR")[distance].equals(before)
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_an_earlier_prediction_point_and_one_that_was_lacking(plant):
@@ -92,7 +92,7 @@ def test_an_earlier_prediction_point_and_one_that_was_lacking(plant):
     done = plant.update()
     assert (done.rebuild_reason, len(plant.table())) == (None, VEHICLES + 1)
     assert math.isnan(cell(plant, 3, "distance:2:041001:0"))
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_labels_of_vehicles_that_no_upload_names_follow_the_coverage(plant):
@@ -101,12 +101,12 @@ def test_labels_of_vehicles_that_no_upload_names_follow_the_coverage(plant):
     assert plant.update().rebuild_reason is None
     now = plant.table().set_index("KNR")["label"]
     assert before.notna().sum() == 0 < now.notna().sum() < VEHICLES
-    assert now[knr(5)] == 1, "its failure was in the lake, and nothing told that it was all"
-    plant.require_the_same_as_built_whole()
+    assert now[knr(5)] == 1, "its failure was in the lake, and was not covered yet"
+    plant.require_same_as_rebuilt()
 
 
 def test_labels_follow_a_coverage_that_shrinks_far_from_the_upload_that_does_it(plant):
-    """The one row that said that an export knows failure groups is corrected by a file of a single day."""
+    """The only row with a failure group in an export is corrected by a file of a single day."""
     plant.take(upload("falhas", defect(0, -90, group="4"), defect(9, 140)))
     assert plant.update(GROUP_4).frame["label"].notna().all()
     plant.take(upload("falhas", defect(0, -90, group="5")))
@@ -127,7 +127,7 @@ def test_each_target_has_its_own_table_and_its_own_basis(plant):
 
 
 def test_a_row_that_gave_way_at_once_can_still_touch_its_vehicle(plant):
-    """It parts two uploads that said the same: the later one now stands for the row."""
+    """It separates two uploads with the same row: the later one now holds the row."""
     plant.take(upload("status", event(VEHICLES)))
     first, between, last = (plant.facts() for _ in range(3))
     _, same = upload("resultados", result(VEHICLES, value=1))
@@ -139,7 +139,7 @@ def test_a_row_that_gave_way_at_once_can_still_touch_its_vehicle(plant):
     plant.merge(other, facts=between)
     assert plant.update().rebuild_reason is None
     assert cell(plant, VEHICLES, "upload") == last.key
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_a_withdrawn_upload_has_all_vehicles_described(plant):
@@ -148,14 +148,14 @@ def test_a_withdrawn_upload_has_all_vehicles_described(plant):
     plant.withdraw(wrong)
     assert plant.update().rebuild_reason == f"these uploads were withdrawn: {wrong}"
     assert cell(plant, 3, "value:2:041001:0") == 0
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_one_that_came_and_went_between_two_builds_changes_nothing(plant):
     (wrong,) = plant.take(upload("resultados", result(3, -1, value=7)))
     plant.withdraw(wrong)
     assert plant.update().rebuild_reason is None
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_other_rules_have_all_vehicles_described(plant, other, names):
     done = plant.update(**other)
     assert names in str(done.rebuild_reason)
     assert done.described == VEHICLES
-    plant.require_the_same_as_built_whole(**other)
+    plant.require_same_as_rebuilt(**other)
 
 
 @pytest.fixture
@@ -190,13 +190,13 @@ def test_where_not_every_series_has_a_column_all_vehicles_are_described(plant, t
     for test, vehicles in (("777", 9), ("778", 12)):
         plant.take(upload("resultados", *(result(i, test=test, value=i) for i in range(vehicles))))
         assert "more features than columns for: value" in str(plant.update().rebuild_reason)
-        plant.require_the_same_as_built_whole()
+        plant.require_same_as_rebuilt()
     assert "value:2:778:0" in plant.table().columns, "measured at more vehicles than 777, it takes its place"
     assert "value:2:777:0" not in plant.table().columns
 
 
 def test_a_lake_that_changed_without_an_upload_is_noticed(plant):
-    """Somebody's own SQL: no upload tells of it, but the prediction points do."""
+    """A manual change by SQL: no upload shows it, but the prediction points do."""
     with plant.lake.write() as connection:
         connection.execute("DELETE FROM status WHERE KNR = ?", [knr(3)])
     plant.take(upload("resultados", result(4, -1)))
@@ -247,7 +247,7 @@ _UPLOAD = st.one_of(
 )
 
 
-def any_history_gives_the_table_that_is_built_whole(folder, data):
+def any_history_gives_the_rebuilt_table(folder, data):
     """Uploads received in one order and merged in another, some withdrawn, the table brought up to date at times."""
     plant = VehiclePlant(folder)
     uploads = usual() + data.draw(st.lists(_UPLOAD, min_size=1, max_size=6), label="uploads")
@@ -263,7 +263,7 @@ def any_history_gives_the_table_that_is_built_whole(folder, data):
         if data.draw(st.booleans()):
             plant.update()
     plant.update()
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 _ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -273,11 +273,11 @@ _ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_order_of_uploads_gives_the_same_table(tmp_path_factory, data):
     """Late ones, corrections, withdrawals, vehicles and features that come and go, coverage that grows."""
-    any_history_gives_the_table_that_is_built_whole(tmp_path_factory.mktemp("any"), data)
+    any_history_gives_the_rebuilt_table(tmp_path_factory.mktemp("any"), data)
 
 
 @pytest.mark.slow
 @settings(_ANY, max_examples=60)
 @given(data=st.data())
 def test_many_orders_of_uploads_give_the_same_table(tmp_path_factory, data):
-    any_history_gives_the_table_that_is_built_whole(tmp_path_factory.mktemp("many"), data)
+    any_history_gives_the_rebuilt_table(tmp_path_factory.mktemp("many"), data)
