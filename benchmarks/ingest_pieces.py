@@ -103,14 +103,14 @@ def read(home: str, kind: str) -> None:
 @piece
 def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
     """Judge rows that `read` left, within a memory limit, and count the bad ones and those without a reason."""
-    from failure_platform.resources.merging.validated_rows import judge_rows
-    from failure_platform.resources.reading.upload import Received
+    from failure_platform.resources.merging.validated_rows import validate_rows
+    from failure_platform.resources.reading.upload import ParsedUpload
 
     settings = Settings(home=Path(home))
-    received = Received.load(Path(folder))
+    received = ParsedUpload.load(Path(folder))
     now = utc_now()
     begin = time.perf_counter()
-    judged = judge_rows(CONTRACTS[kind], received, now, threads=settings.lake_threads, memory_limit=memory_limit)
+    judged = validate_rows(CONTRACTS[kind], received, now, threads=settings.lake_threads, memory_limit=memory_limit)
     seconds = time.perf_counter() - begin
     unexplained = 0
     if judged.quarantined:

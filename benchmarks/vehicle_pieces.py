@@ -47,13 +47,13 @@ def update(home: str, reason: str | None = None) -> None:
     from failure_platform.catalog import CODE_VERSION
     from failure_platform.domain.features.wide import data_version, feature_columns
     from failure_platform.resources.platform import Platform
-    from failure_platform.resources.vehicles.vehicles_table import bring_up_to_date
+    from failure_platform.resources.vehicles.vehicles_table import update_vehicles
 
     settings = Settings(home=Path(home))
     platform = Platform(settings)
     [target] = [settings.target(name) for name in settings.targets]
     begin = time.perf_counter()
-    described = bring_up_to_date(platform.lake, target, {}, 0, CODE_VERSION, whole=reason)
+    described = update_vehicles(platform.lake, target, {}, 0, CODE_VERSION, rebuild_reason=reason)
     version = data_version(described.frame)
     seconds = time.perf_counter() - begin
     with platform.lake.read() as connection:
@@ -62,8 +62,8 @@ def update(home: str, reason: str | None = None) -> None:
         seconds=seconds,
         vehicles=len(described.frame),
         features=len(feature_columns(described.frame)),
-        anew=described.anew,
-        because=described.whole,
+        anew=described.described,
+        because=described.rebuild_reason,
         data_version=version,
         rows=rows,
     )

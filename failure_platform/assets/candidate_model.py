@@ -158,9 +158,9 @@ def _audited(audit: "Audit") -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=not audit.findings,
         check_name="leak_audit",
-        description=f"{said}{todo}" if audit.findings else f"No leak among {audit.looked_at} features.",
+        description=f"{said}{todo}" if audit.findings else f"No leak among {audit.features_checked} features.",
         metadata={
-            "features looked at": audit.looked_at,
+            "features looked at": audit.features_checked,
             "findings": inline_table(
                 pd.DataFrame(
                     [(one.kind, one.feature or "", f"{one.number:.3g}") for one in audit.findings],

@@ -21,10 +21,10 @@ from failure_platform.catalog import (
 )
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.rows.understood import plainly
+from failure_platform.domain.rows.findings import findings_in_words
 from failure_platform.resources.dagster_events import kept_open
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.uploads.staging import Refused
 
 PREVIEWED_ROWS = 3
@@ -104,7 +104,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     return raw
 
 
-def _page(receipt: Receipt, staged: Received | Refused, *, preview: bool) -> Mapping[str, Any]:
+def _page(receipt: Receipt, staged: ParsedUpload | Refused, *, preview: bool) -> Mapping[str, Any]:
     """Return what the page of an upload shows, what matters most first."""
     facts = {
         "file": receipt.name,
@@ -114,7 +114,7 @@ def _page(receipt: Receipt, staged: Received | Refused, *, preview: bool) -> Map
     }
     if isinstance(staged, Refused):
         return {"refused": staged.reason, "dagster/row_count": 0, **facts, "preview": "Nothing could be read."}
-    understood = pd.DataFrame(plainly(staged.understood), columns=["what", "understood as"])
+    understood = pd.DataFrame(findings_in_words(staged.understood), columns=["what", "understood as"])
     return {
         "dagster/row_count": staged.rows_in,
         "what was understood of the file": inline_table(understood),
@@ -123,7 +123,7 @@ def _page(receipt: Receipt, staged: Received | Refused, *, preview: bool) -> Map
     }
 
 
-def _preview(received: Received) -> dg.TableMetadataValue:
+def _preview(received: ParsedUpload) -> dg.TableMetadataValue:
     """Return the first rows side by side, a line per column: a wide table would push the page's right edge away."""
     rows = received.preview(PREVIEWED_ROWS)
     texts = rows.drop(columns=["sheet", "line"]).fillna("")

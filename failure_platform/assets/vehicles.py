@@ -18,7 +18,7 @@ from failure_platform.domain.features.wide import data_version, feature_columns
 from failure_platform.domain.targets import Target
 from failure_platform.resources.lake.target_tables import vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.vehicles.vehicles_table import DICTIONARY, Described, bring_up_to_date
+from failure_platform.resources.vehicles.vehicles_table import DICTIONARY, VehiclesUpdate, update_vehicles
 from failure_platform.settings import Settings
 
 _MEANINGS = {
@@ -86,19 +86,19 @@ def vehicles_asset(
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         settings = platform.settings
         target = settings.target(context.partition_key)
-        described = bring_up_to_date(
+        update = update_vehicles(
             platform.lake,
             target,
             {name: (period.first_day, period.last_day) for name, period in settings.declared_periods.items()},
             _sequence_length(settings),
             CODE_VERSION,
-            whole="somebody asked for it" if config.describe_all else None,
+            rebuild_reason="somebody asked for it" if config.describe_all else None,
         )
-        version = data_version(described.frame)
+        version = data_version(update.frame)
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(version), metadata=_page(described, target) | {"data_version": version}
+            data_version=dg.DataVersion(version), metadata=_page(update, target) | {"data_version": version}
         )
-        yield from _checks(described.frame, described.without)
+        yield from _checks(update.frame, update.without_prediction_point)
 
     return vehicles
 
@@ -108,8 +108,8 @@ def _sequence_length(settings: Settings) -> int:
     return LENGTH if "sequence" in (settings.training.families or ()) else 0
 
 
-def _page(described: Described, target: Target) -> dict[str, Any]:
-    frame = described.frame
+def _page(update: VehiclesUpdate, target: Target) -> dict[str, Any]:
+    frame = update.frame
     facts = [(name, str(frame[name].dtype), meaning) for name, meaning in _MEANINGS.items()]
     families: defaultdict[str, list[str]] = defaultdict(list)
     for name in feature_columns(frame):
@@ -125,8 +125,8 @@ def _page(described: Described, target: Target) -> dict[str, Any]:
     ]
     return {
         "outcomes": inline_table(_labels(frame)),
-        "described anew": _work(described),
-        "vehicles without prediction point": _without(described, target),
+        "described anew": _work(update),
+        "vehicles without prediction point": _without(update, target),
         "features": sum(map(len, families.values())),
         "feature dictionary": inline_table(_dictionary(families)),
         "whole feature dictionary": (
@@ -137,21 +137,20 @@ def _page(described: Described, target: Target) -> dict[str, Any]:
     }
 
 
-def _work(described: Described) -> str:
-    if described.whole is not None:
-        return f"All {described.anew:,} vehicles: rebuilt whole because {described.whole}."
-    if not described.uploads:
-        return f"None of {len(described.frame):,} vehicles: no upload came in since the table was built."
-    return (
-        f"{described.anew:,} of {len(described.frame):,} vehicles: those that {described.uploads:,} new uploads touch."
-    )
+def _work(update: VehiclesUpdate) -> str:
+    if update.rebuild_reason is not None:
+        return f"All {update.described:,} vehicles: rebuilt whole because {update.rebuild_reason}."
+    if not update.uploads:
+        return f"None of {len(update.frame):,} vehicles: no upload came in since the table was built."
+    return f"{update.described:,} of {len(update.frame):,} vehicles: those that {update.uploads:,} new uploads touch."
 
 
-def _without(described: Described, target: Target) -> str:
+def _without(update: VehiclesUpdate, target: Target) -> str:
     return (
-        f"{described.without:,} vehicles in the lake have no status {target.prediction_point}. Nothing says when they "
-        f"would be asked about, so they are left out and not guessed. {described.reached_later:,} of them passed a "
-        "later checkpoint: their stamp is missing. The others were not that far yet."
+        f"{update.without_prediction_point:,} vehicles in the lake have no status {target.prediction_point}. Nothing "
+        "says when they would be asked about, so they are left out and not guessed. "
+        f"{update.reached_later:,} of them passed a later checkpoint: their stamp is missing. The others were not that "
+        "far yet."
     )
 
 

@@ -1,11 +1,9 @@
-"""The contracts: what the columns of each upload kind are called, hold and mean. The only place that says so.
+"""The contract of each upload kind, defined once: names, types, domains and meaning of its columns.
 
-Belongs here: one pandera model per kind, and the plain view of it (`Contract`, `Column`) that parsing, typing,
-judging, tables, checks and documentation read. Does not belong here: how a rule is applied (`judging`), or what a file
-looks like around its columns (`layouts`). A new kind is one model and one line in `CONTRACTS`.
-
-Source of columns and domains: the plant's exports. Domains are strict where a wrong value is an error (who, what,
-when, verdict) and loose where the plant's own lists keep growing (units, stations, colours, failure groups).
+A new kind is one pandera model and one line in `CONTRACTS`; parsing, validation, tables, checks and documentation
+follow from it. Columns and domains are those of the plant's exports. Domains are strict where a wrong value is an error
+(who, what, when, verdict) and loose where the plant's own lists keep growing (units, stations, colours, failure
+groups).
 """
 
 from collections.abc import Mapping
@@ -21,7 +19,7 @@ ColumnType = Literal["text", "integer", "number", "timestamp"]
 
 _KNR = "Vehicle: year, ISO week, weekday and sequence, written YYYY-WWDSSSS."
 _KNR_PATTERN = r"^[0-9]{4}-[0-9]{7}$"
-# Systems write 1900 or the year 1 where they know no time; a vehicle's life as a product starts far later.
+# Systems write 1900 or the year 1 for an unknown time; no vehicle in the exports is that old.
 _EARLIEST = pd.Timestamp("2000-01-01")
 
 
@@ -84,7 +82,7 @@ class Falhas(pa.DataFrameModel):
     S_GROUP_ID: str = pa.Field(
         nullable=True,
         description="Failure group; only in newer exports. A number as text, or #MULTIVALUE.",
-        metadata={"fold": True, "whole": True},
+        metadata={"fold": True, "strip_point_zero": True},
     )
     DATA: pd.Timestamp = pa.Field(
         ge=_EARLIEST,
@@ -121,7 +119,7 @@ class Column:
         required: whether a file without this column is refused.
         personal: whether it is replaced by a keyed hash before anything is stored.
         fold: whether upper and lower case mean the same (stored as upper case).
-        whole: whether a text that is a whole number loses a trailing `.0`.
+        strip_point_zero: whether a text that is a whole number loses a trailing `.0`.
         default: what a missing value means, or None.
         unit: unit of the values, or None.
         description: what it means.
@@ -135,7 +133,7 @@ class Column:
     required: bool
     personal: bool
     fold: bool
-    whole: bool
+    strip_point_zero: bool
     default: int | None
     unit: str | None
     description: str
@@ -144,7 +142,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """What an upload kind must hold: `columns` in the lake's order, `key` the names that make two rows the same."""
+    """The contract of an upload kind: `columns` in the lake's order, `key` the names of the natural key."""
 
     kind: str
     model: type[pa.DataFrameModel]
@@ -163,10 +161,10 @@ class ContractError(Exception):
 
 
 def contract_of(kind: str, model: type[pa.DataFrameModel]) -> Contract:
-    """Read the plain view off a pandera model.
+    """Return the contract that a pandera model declares.
 
     Raises:
-        ContractError: a column's type is none of text, integer, number, timestamp.
+        ContractError: a column's type is none of text, integer, number, timestamp, or there is no key column.
     """
     columns = tuple(_column(name, spec) for name, spec in model.to_schema().columns.items())
     key = tuple(column.name for column in columns if column.key)
@@ -176,7 +174,7 @@ def contract_of(kind: str, model: type[pa.DataFrameModel]) -> Contract:
 
 
 def markdown_table(contract: Contract) -> str:
-    """Return the contract as a Markdown table, a line per column, for the README and the asset pages."""
+    """Return the contract as a Markdown table, one line per column, for the README and the asset pages."""
     head = "| column | type | needed | domain | meaning |\n|---|---|---|---|---|"
     lines = [
         f"| {c.name}{' (key)' if c.key else ''} | {c.type}{f', {c.unit}' if c.unit else ''} "
@@ -187,7 +185,7 @@ def markdown_table(contract: Contract) -> str:
 
 
 def check_words(name: str, statistics: Mapping[str, Any]) -> str:
-    """Say a pandera check in words; the same words stand in quarantine reasons and in the contract's table.
+    """Return a pandera check in words, which quarantine reasons and the contract's table share.
 
     Raises:
         ContractError: the check is not one that the platform applies.
@@ -207,7 +205,7 @@ def check_words(name: str, statistics: Mapping[str, Any]) -> str:
             return f"less than {statistics['max_value']}"
     raise ContractError(
         f"The check '{name}' cannot be applied at volume. Use str_matches, isin, ge, gt, le or lt, "
-        f"or teach domain/rows/validation.py to compile it."
+        f"or add it to _CHECKS in domain/rows/validation.py."
     )
 
 
@@ -224,7 +222,7 @@ def _column(name: str, spec: Any) -> Column:
         required=bool(notes.get("required")),
         personal=bool(notes.get("personal")),
         fold=bool(notes.get("fold")),
-        whole=bool(notes.get("whole")),
+        strip_point_zero=bool(notes.get("strip_point_zero")),
         default=notes.get("default"),
         unit=notes.get("unit"),
         description=spec.description or "",

@@ -5,7 +5,7 @@ import pytest
 
 from failure_platform.catalog import uploads_of
 from failure_platform.definitions import build
-from failure_platform.domain.rows.understood import plainly
+from failure_platform.domain.rows.findings import findings_in_words
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 
@@ -81,7 +81,7 @@ def test_each_upload_of_a_run_has_a_page_of_its_own(pages) -> None:
 def test_no_finding_is_hidden_and_none_is_shown_as_code() -> None:
     """What the readers found and nobody wrote a label for is still shown, readable."""
     found = {"sheets": {"A": 1_048_575, "B": 2}, "new_finding": ["x", 1_000], "another": {"y": False}, "ratio": 0.5}
-    assert plainly(found) == [
+    assert findings_in_words(found) == [
         ("sheets read", "A (1,048,575 rows), B (2 rows)"),
         ("new finding", "x, 1,000"),
         ("another", "y: no"),
@@ -98,9 +98,9 @@ def test_no_finding_is_hidden_and_none_is_shown_as_code() -> None:
     ],
 )
 def test_a_container_is_named_as_people_name_it(container: str, words: str) -> None:
-    assert plainly({"container": container}) == [("kind of file", words)]
+    assert findings_in_words({"container": container}) == [("kind of file", words)]
 
 
 def test_a_long_list_of_names_is_cut_and_counted() -> None:
-    (told,) = plainly({"ignored_columns": [f"c{n}" for n in range(2_000)]})
+    (told,) = findings_in_words({"ignored_columns": [f"c{n}" for n in range(2_000)]})
     assert told[1].endswith("c19 and 1,980 more")

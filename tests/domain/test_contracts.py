@@ -1,4 +1,4 @@
-"""Contracts: one place names the columns, and what cannot be applied is refused at start."""
+"""Contracts: columns are defined once, and a contract that cannot be applied is refused at start."""
 
 import pandas as pd
 import pandera.pandas as pa
@@ -41,7 +41,7 @@ def test_every_column_says_what_it_means():
 
 
 def test_markdown_table_has_a_line_per_column_with_its_domain():
-    """The README's table says type, need, domain and meaning of each column."""
+    """The README's table has type, need, domain and meaning of each column."""
     lines = markdown_table(CONTRACTS["resultados"]).splitlines()
     assert len(lines) == 2 + 8
     assert lines[5] == (
@@ -63,7 +63,7 @@ def test_a_new_kind_is_one_model():
         ("KNR", "text", False, "not empty", None),
         ("NM", "number", True, "more than 0; less than 500", "Nm"),
     ]
-    assert steps(contract, "rows")[-1].name == "judged"
+    assert steps(contract, "rows")[-1].name == "validated"
 
 
 def test_a_type_that_no_parser_knows_is_refused():
@@ -77,7 +77,7 @@ def test_a_type_that_no_parser_knows_is_refused():
 
 
 def test_a_contract_without_key_is_refused():
-    """Without a key no row can be told from another."""
+    """Without a key, rows cannot be identified."""
 
     class Keyless(pa.DataFrameModel):
         A: str

@@ -1,11 +1,11 @@
-"""Files of status events with dates of any form, for the tests of dates: written, read and judged."""
+"""Files of status events with dates of any form, for the tests of dates: written, read and validated."""
 
 import datetime as dt
 
 import openpyxl
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.resources.merging.validated_rows import judge_rows
+from failure_platform.resources.merging.validated_rows import validate_rows
 from failure_platform.resources.reading.upload import read_upload
 from failure_platform.resources.storage.scratch_database import scratch
 
@@ -21,7 +21,7 @@ def knr(day, sequence=0):
 
 
 class Upload:
-    """A file of status events, read and judged."""
+    """A file of status events, read and validated."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -46,7 +46,7 @@ class Upload:
 
     def times(self, received):
         """Return the time, or the reasons, of each row."""
-        judged = judge_rows(CONTRACTS["status"], received, RECEIVED_AT)
+        judged = validate_rows(CONTRACTS["status"], received, RECEIVED_AT)
         with scratch(received.folder) as con:
             rows = con.execute(f"""SELECT "DATA", reasons FROM '{judged.rows}' ORDER BY "row" """).fetchall()
         return [reasons or time for time, reasons in rows]
@@ -58,7 +58,7 @@ def moments(*days, hour=10):
 
 
 def written(times, form, built=None):
-    """Return rows (KNR, text) of vehicles, built in the week of their time unless told otherwise."""
+    """Return rows (KNR, text) of vehicles, built in the week of their time unless `built` is given."""
     return [(knr(built or time, number), time.strftime(form)) for number, time in enumerate(times)]
 
 

@@ -50,8 +50,8 @@ def defect(knr: str, at: datetime, halle: str | None = "ROD", group: str | None 
     return {"KNR": knr, "HALLE": halle, "S_GROUP_ID": group, "DATA": at}
 
 
-def told(row: dict[str, Any], upload: str) -> dict[str, Any]:
-    """The row as that upload brought it."""
+def from_upload(row: dict[str, Any], upload: str) -> dict[str, Any]:
+    """The row with the upload that it is from."""
     return {**row, "upload": upload}
 
 
@@ -135,7 +135,7 @@ def _description_sql(target: Target, some: bool) -> tuple[tuple[str, ...], str, 
     if some:
         lake.connection.execute("CREATE TABLE touched (KNR VARCHAR)")
     touched = ibis.table({"KNR": "string"}, name="touched") if some else None
-    described = describe(lake.tables, target, touched, kept=kept)
+    described = describe(lake.tables, target, touched, materialize=kept)
     vehicles, features, cells = (
         str(ibis.to_sql(one, dialect="duckdb")) for one in (described.vehicles, described.features, described.cells)
     )

@@ -1,4 +1,4 @@
-"""Simulated test results in which only the order of what happened says which vehicle fails."""
+"""Simulated test results in which only the order of events determines which vehicle fails."""
 
 from datetime import timedelta
 

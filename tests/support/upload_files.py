@@ -1,4 +1,4 @@
-"""Files as a plant drops them, written, read and looked at: what the tests of reading share."""
+"""Files as a plant drops them: what the tests of reading share."""
 
 import io
 import re
@@ -83,7 +83,7 @@ def rezipped(content, change):
 
 
 def with_shared_strings(content):
-    """Return an .xlsx whose texts stand in a part of their own, each once, as Excel writes them."""
+    """Return an .xlsx whose texts are in a part of their own (shared strings), as Excel writes them."""
     strings = []
 
     def shared(match):

@@ -24,7 +24,7 @@ def query(kind):
 
 
 def validate(kind, rows, latest=None):
-    """Judge rows of text, given as tuples in the contract's order; return (values, reasons) of each."""
+    """Validate rows of text, given as tuples in the contract's order; return (values, reasons) of each."""
     contract = CONTRACTS[kind]
     with duckdb.connect() as con:
         columns = ", ".join(f'"{name}" VARCHAR' for name in contract.names)

@@ -1,4 +1,4 @@
-"""A plant whose uploads go into a real lake in any order, and the vehicles table that is kept beside them."""
+"""A plant whose uploads are merged into a real lake in any order, and its vehicles table."""
 
 import shutil
 from datetime import date, datetime, timedelta
@@ -8,7 +8,7 @@ import pandas as pd
 from failure_platform.domain.features.wide import data_version
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
-from failure_platform.resources.vehicles.vehicles_table import DICTIONARY, bring_up_to_date
+from failure_platform.resources.vehicles.vehicles_table import DICTIONARY, update_vehicles
 from support.merging_plant import HEADERS, Plant
 
 T0 = datetime(2024, 1, 8, 6)
@@ -69,11 +69,11 @@ class VehiclePlant(Plant):
         """Merge (kind, content), each as an upload of its own; return their keys."""
         return [self.merge(content, kind).key for kind, content in uploads]
 
-    def update(self, target=ROAD_TEST, declared=None, sequence_length=0, code="1", whole=None):
+    def update(self, target=ROAD_TEST, declared=None, sequence_length=0, code="1", rebuild_reason=None):
         periods = {
             name: (date(2024, 1, first), date(2024, 1, last)) for name, (first, last) in (declared or {}).items()
         }
-        return bring_up_to_date(self.lake, target, periods, sequence_length, code, whole=whole)
+        return update_vehicles(self.lake, target, periods, sequence_length, code, rebuild_reason=rebuild_reason)
 
     def table(self, target=ROAD_TEST):
         return read_table(self.lake, vehicles_table(target.name))
@@ -81,10 +81,10 @@ class VehiclePlant(Plant):
     def dictionary(self):
         return self.rows(f"SELECT * FROM {DICTIONARY} ORDER BY ALL")
 
-    def require_the_same_as_built_whole(self, **settings):
-        """The table as it is now, against all vehicles described anew."""
+    def require_same_as_rebuilt(self, **settings):
+        """Compare the current table with a full rebuild."""
         kept, meanings, version = self.table(), self.dictionary(), data_version(self.table())
-        whole = self.update(whole="it is compared", **settings)
+        whole = self.update(rebuild_reason="it is compared", **settings)
         pd.testing.assert_frame_equal(kept, whole.frame, check_exact=True)
         assert meanings == self.dictionary()
         assert version == data_version(whole.frame) == data_version(self.table())

@@ -1,7 +1,6 @@
-"""What was known of each vehicle before its prediction point.
+"""The features of each vehicle: what was known of it before its prediction point, as Ibis expressions.
 
-What belongs here: one file per family of features, each an Ibis expression. What does not: how features are called
-and explained (names), what came after the prediction point (labels), how cells become a frame (wide).
-
-Never a feature: an identifier, an upload, a row hash, a person, an absolute date. Durations and counts are safe.
+Computing features, naming them and arranging them as a frame belong here. Prediction points and labels
+(`domain.vehicles`) and running the SQL (`resources.vehicles`) do not. An identifier, an upload, a row hash, a person or
+an absolute date is never a feature; durations and counts are safe. Read `description` first.
 """

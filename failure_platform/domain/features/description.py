@@ -1,33 +1,29 @@
-"""The description of a target's vehicles: facts, feature names and cells, put together from all families.
-
-What belongs here: which families there are, the numbering of vehicles and features. What does not: any one feature
-(its own file), how cells become a wide frame (wide), which features a model keeps (families).
-"""
+"""The description of a target's vehicles: facts, feature names and cells of all feature families."""
 
 from dataclasses import dataclass, replace
 
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.features.as_of import Keep, as_is, before, together
+from failure_platform.domain.features.as_of import Materialize, known_at_prediction, not_materialized, union_all
 from failure_platform.domain.features.counts import (
     ABOUT,
     about_cells,
     defect_cells,
     known_facts,
     row_cells,
+    row_counts,
     stage_cells,
     verdict_cells,
-    volume,
 )
 from failure_platform.domain.features.names import FAMILIES
 from failure_platform.domain.features.sequences import sequence_cells
 from failure_platform.domain.features.values import (
+    known_series,
     leading_cells,
     leading_values,
     newest_values,
     running_medians,
-    series_known,
     value_names,
 )
 from failure_platform.domain.targets import Target
@@ -38,16 +34,16 @@ from failure_platform.domain.vehicles.lake_tables import LakeTables
 
 @dataclass(frozen=True)
 class Description:
-    """Three expressions that together describe the vehicles of a target; run them on one and the same snapshot.
+    """Three expressions that together describe the vehicles of a target; run them on the same snapshot of the lake.
 
     Attributes:
         vehicles: vehicle (int32, position by predicted_at and KNR), KNR, predicted_at, label, label_reason,
-            last_row_at (DATA of the newest row used), MODELO, COR, MOTOR (as the newest falha before predicted_at that
-            tells them), upload (that brought most of its result rows), failure_group (of the failure; a part of the
-            outcome). NULL where there is none.
-        features: feature (int32, position by name), feature_name; some may have no cell. (Not `name`: DuckDB would
-            take it for NAME.)
-        cells: vehicle, feature, value (double); only cells that exist, in no order. Up to vehicles x features rows:
+            last_row_at (DATA of the newest row used), MODELO, COR, MOTOR (from the newest falha before predicted_at in
+            which they are not blank), upload (the one with most of its result rows), failure_group (of the failure; a
+            part of the outcome). NULL where there is none.
+        features: feature (int32, position by name), feature_name; some may have no cell. (Not `name`, which DuckDB
+            would not distinguish from NAME.)
+        cells: vehicle, feature, value (double); only cells that exist, unordered. Up to vehicles x features rows:
             read it in batches.
     """
 
@@ -59,33 +55,33 @@ class Description:
 def describe(
     lake: LakeTables,
     target: Target,
-    touched: ir.Table | None = None,
+    selected: ir.Table | None = None,
     sequence_length: int = 0,
-    kept: Keep = as_is,
+    materialize: Materialize = not_materialized,
     medians: ir.Table | None = None,
 ) -> Description:
     """Return the description of the vehicles that reached the target's prediction point.
 
-    Describing some vehicles gives the same facts and cells as describing all, as long as no family of features is full
-    (`names.full_families`).
+    Describing some vehicles gives the same facts and cells as describing all, as long as no feature family is full
+    (`full_families`).
 
     Args:
         lake: the tables.
-        target: what is asked, and when.
-        touched: KNR of the vehicles to describe; None: all.
+        target: what is predicted, and at which checkpoint.
+        selected: KNR of the vehicles to describe; None: all.
         sequence_length: how many of each vehicle's newest rows become `sequence` features.
-        kept: called with each table that several of the three expressions read; see `cells.Keep`.
-        medians: `running_medians` of the lake where the caller has it already.
+        materialize: called with each table that several of the three expressions read.
+        medians: `running_medians` of the lake, if the caller has them already.
     """
-    own = lake if touched is None else replace(lake, status=lake.status.semi_join(touched, "KNR"))
+    own = lake if selected is None else replace(lake, status=lake.status.semi_join(selected, "KNR"))
     labelled = labels(own, target)
     in_order = ibis.window(order_by=[labelled.predicted_at, labelled.KNR])
-    asked = kept("described_labels", labelled.mutate(vehicle=ibis.row_number().over(in_order).cast("int32")))
-    points = asked.select("vehicle", "KNR", "predicted_at")
-    events = before(lake.status.select("KNR", "STATUS", "DATA"), points)
-    defects = before(lake.falhas.select("KNR", *ABOUT, "HALLE", "S_GROUP_ID", "DATA"), points)
-    rows = kept("described_rows", volume(lake.resultados, points))
-    facts = kept("described_facts", known_facts(defects))
+    vehicles = materialize("described_labels", labelled.mutate(vehicle=ibis.row_number().over(in_order).cast("int32")))
+    points = vehicles.select("vehicle", "KNR", "predicted_at")
+    events = known_at_prediction(lake.status.select("KNR", "STATUS", "DATA"), points)
+    defects = known_at_prediction(lake.falhas.select("KNR", *ABOUT, "HALLE", "S_GROUP_ID", "DATA"), points)
+    rows = materialize("described_rows", row_counts(lake.resultados, points))
+    facts = materialize("described_facts", known_facts(defects))
     counts = [
         verdict_cells(lake.resultados, points),
         row_cells(rows),
@@ -95,13 +91,13 @@ def describe(
     ]
     if sequence_length:
         results = lake.resultados.select("KNR", "NAME", "ID", "STATUS", "VALUE_ID", "VALUE", "DATA")
-        counts.append(sequence_cells(before(results, points), sequence_length))
-    counted = kept("described_counts", together(counts))
-    series = kept("described_series", series_known(lake.resultados, points))
-    features = kept("described_features", _numbered(together([value_names(series), _frequent(counted)])))
-    leading = kept("described_leading", leading_values(lake.resultados, points, series, features))
+        counts.append(sequence_cells(known_at_prediction(results, points), sequence_length))
+    counted = materialize("described_counts", union_all(counts))
+    series = materialize("described_series", known_series(lake.resultados, points))
+    features = materialize("described_features", _numbered(union_all([value_names(series), _frequent(counted)])))
+    leading = materialize("described_leading", leading_values(lake.resultados, points, series, features))
     usual = running_medians(lake.resultados) if medians is None else medians
-    cells = together(
+    cells = union_all(
         [
             newest_values(lake.resultados, points, series, features),
             leading_cells(leading, series, features, usual),
@@ -109,7 +105,7 @@ def describe(
         ]
     )
     newest = _newest(rows.select("vehicle", DATA=rows.newest), events, defects)
-    return Description(_with_facts(asked, newest, facts, _main_upload(rows)), features, cells)
+    return Description(_with_facts(vehicles, newest, facts, _main_upload(rows)), features, cells)
 
 
 def _numbered(names: ir.Table) -> ir.Table:
@@ -118,30 +114,29 @@ def _numbered(names: ir.Table) -> ir.Table:
 
 
 def _frequent(cells: ir.Table) -> ir.Table:
-    """Return the names of these cells, of each family the most frequent ones up to its limit."""
+    """Return the most frequent feature names of each family among these cells, up to `max_columns`."""
     counts = cells.group_by("feature_name").aggregate(n=cells.count())
     counts = counts.mutate(family=counts.feature_name.split(":")[0])
     frequent = ibis.window(group_by=counts.family, order_by=[ibis.desc(counts.n), counts.feature_name])
     ranked = counts.mutate(rank=ibis.row_number().over(frequent))
-    most = ibis.cases(*((ranked.family == prefix, family.most) for prefix, family in FAMILIES.items()))
-    return ranked.filter(ranked["rank"] < most).select("feature_name")
+    limit = ibis.cases(*((ranked.family == prefix, family.max_columns) for prefix, family in FAMILIES.items()))
+    return ranked.filter(ranked["rank"] < limit).select("feature_name")
 
 
 def _newest(*rows: ir.Table) -> ir.Table:
-    """Return vehicle and last_row_at, the newest DATA over all given as-of rows."""
-    newest = together(table.group_by("vehicle").aggregate(newest=table.DATA.max()) for table in rows)
+    """Return vehicle and last_row_at, the newest DATA in all of these tables."""
+    newest = union_all(table.group_by("vehicle").aggregate(newest=table.DATA.max()) for table in rows)
     return newest.group_by("vehicle").aggregate(last_row_at=newest.newest.max())
 
 
 def _main_upload(rows: ir.Table) -> ir.Table:
-    """Return vehicle and the upload that most of its result rows came from; of equal ones, the first by name."""
+    """Return vehicle and the upload with most of its result rows; in a tie, the first by name."""
     counts = rows.group_by("vehicle", "upload").aggregate(n=rows["rows"].sum())
-    most = counts.upload.first(order_by=[ibis.desc(counts.n), counts.upload])
-    return counts.group_by("vehicle").aggregate(upload=most)
+    main = counts.upload.first(order_by=[ibis.desc(counts.n), counts.upload])
+    return counts.group_by("vehicle").aggregate(upload=main)
 
 
-def _with_facts(asked: ir.Table, *facts: ir.Table) -> ir.Table:
-    vehicles = asked
+def _with_facts(vehicles: ir.Table, *facts: ir.Table) -> ir.Table:
     for table in facts:
         added = [column for column in table.columns if column != "vehicle"]
         vehicles = vehicles.left_join(table, "vehicle").select(vehicles, *(table[column] for column in added))

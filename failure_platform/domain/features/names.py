@@ -1,7 +1,4 @@
-"""How features are named, what each name means, and what an absent cell stands for.
-
-What belongs here: one entry per feature family: prefix, sentence, source rows, time rule, meaning of absence, most
-columns; the dictionary made from them. What does not: how the numbers are computed (features).
+"""The feature families: how features are named, what each name means, and what an absent cell means.
 
 A name is `<family>:<part>:...`, made of plant codes only, so that the same test has the same name in every lake:
 `value:2:041001:0` is the newest value of test 041001 (family 2), sub-value 0.
@@ -20,17 +17,18 @@ DEFECTS_KNOWN = "defects:all:all"
 
 @dataclass(frozen=True)
 class FeatureFamily:
-    """What the features of one prefix have in common.
+    """The properties that all features with the same prefix share.
 
     Attributes:
         sentence: description with the parts of the name in braces.
-        parts: what the parts after the prefix are.
-        source: lake table the rows come from.
-        absent: what a cell without rows stands for: 0.0 where nothing happened, NaN where nothing is known. No cell
-            holds this value, so a column that holds nothing else is the same as no column.
+        parts: names of the parts after the prefix.
+        source: lake table of the rows.
+        absent: value of an absent cell: 0.0 where nothing happened, NaN where nothing is known. No stored cell has this
+            value, so a column with no other value is equivalent to no column.
         time_rule: which rows are used.
-        known_by: column that must be known for an absent NaN to mean 0, with the parts in braces; None: NaN stays.
-        most: most columns of the family, the most frequent ones; a dirty upload may invent any number of test names.
+        known_by: where this column is known, an absent NaN becomes 0; with the parts in braces; None: NaN stays.
+        max_columns: number of columns that the family keeps, the most frequent ones; a dirty upload may contain any
+            number of invented test names.
     """
 
     sentence: str
@@ -39,7 +37,7 @@ class FeatureFamily:
     absent: float
     time_rule: str = TIME_RULE
     known_by: str | None = None
-    most: int = 1000
+    max_columns: int = 1000
 
 
 _SERIES = ("family", "test", "sub_value")
@@ -50,7 +48,7 @@ FAMILIES = {
         _SERIES,
         "resultados",
         math.nan,
-        most=3000,
+        max_columns=3000,
     ),
     "distance": FeatureFamily(
         "Newest value of test {test} (test family {family}), sub-value {sub_value}, less the median of the daily "
@@ -91,7 +89,7 @@ FAMILIES = {
         known_by=DEFECTS_KNOWN,
     ),
     "about": FeatureFamily(
-        "1 when {column} is {which}, 0 when it is another, empty while no falha of the vehicle has told it.",
+        "1 when {column} is {which}, 0 when it is another, empty until a falha of the vehicle records it.",
         ("column", "which"),
         "falhas",
         math.nan,
@@ -117,35 +115,35 @@ class FeatureMeaning:
 
 
 def explain(name: str) -> FeatureMeaning:
-    """Return what the feature of that name means.
+    """Return the meaning of a feature.
 
     Raises:
         ValueError: the name belongs to no family.
     """
-    family, named = _parts(name)
-    return FeatureMeaning(name, family.sentence.format(**named), family.source, family.time_rule)
+    family, parts = _parts(name)
+    return FeatureMeaning(name, family.sentence.format(**parts), family.source, family.time_rule)
 
 
 def absent_value(name: str) -> float:
-    """Return what a vehicle without a cell for this feature has: 0.0 or NaN."""
+    """Return the value of this feature for a vehicle without a cell: 0.0 or NaN."""
     return _parts(name)[0].absent
 
 
 def known_by(name: str) -> str | None:
-    """Return the column (of facts or features) that, where it is known, makes an absent NaN of this feature a 0.
+    """Return the column (fact or feature) that, where it is known, turns an absent NaN of this feature into 0.
 
-    None for a feature whose NaN stays one, and for the column that says itself what is known.
+    None for a feature whose NaN stays NaN, and for that column itself.
     """
-    family, named = _parts(name)
-    column = family.known_by.format(**named) if family.known_by else None
+    family, parts = _parts(name)
+    column = family.known_by.format(**parts) if family.known_by else None
     return None if column == name else column
 
 
 def full_families(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the families among these names that have all the columns they may have.
+    """Return the families that reach `max_columns` in these names.
 
-    In such a family the most frequent names were chosen over all vehicles, so the choice for some vehicles alone may
-    be another one.
+    The columns of such a family are the names that are most frequent over all vehicles; for a subset of the vehicles
+    they may be others.
     """
     counts: Counter[str] = Counter()
     for name in names:
@@ -154,7 +152,7 @@ def full_families(names: Iterable[str]) -> tuple[str, ...]:
         # Distances and spreads exist for these series; columns without any cell are not among the names.
         if prefix == "value" and rest.endswith(f":{FIRST_SUB_VALUE}"):
             counts["distance"] += 1
-    return tuple(prefix for prefix, family in FAMILIES.items() if counts[prefix] >= family.most)
+    return tuple(prefix for prefix, family in FAMILIES.items() if counts[prefix] >= family.max_columns)
 
 
 def _parts(name: str) -> tuple[FeatureFamily, dict[str, str]]:

@@ -1,36 +1,34 @@
-"""What was measured: the newest value of each series, and of a test's first sub-value also how it varied.
+"""Features of measured values: the newest value of each series, its distance from the running median, its spread.
 
-What belongs here: which series get columns, and the cells of the families value, distance, spread and again. What does
-not: the medians that distances are measured from (medians).
-
-A series is a test's sub-value: ID, NAME, VALUE_ID; the plant has about 900. Distance and spread are given for the first
-sub-value of each test only (about 290): of a screw, its first torque.
+A series is a sub-value of a test: ID, NAME, VALUE_ID; the plant has about 900. Distance and spread exist only for the
+first sub-value of each test (about 290), for example the first torque of a screw.
 """
 
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.features.as_of import before, code, together
+from failure_platform.domain.features.as_of import known_at_prediction, name_part, union_all
 from failure_platform.domain.features.names import FAMILIES, FIRST_SUB_VALUE, MEDIAN_DAYS
 
-LEAST_ROWS = 20
-"""A median of fewer rows says more of their noise than of the test."""
+MIN_ROWS = 20
+"""A median of fewer rows is mostly noise."""
 
 _TEST = ("ID", "NAME")
+_SERIES = ("ID", "NAME", "VALUE_ID")
 
 
 def running_medians(resultados: ir.Table) -> ir.Table:
     """Return, per test and day with rows, the median of the daily medians of the MEDIAN_DAYS days before that day.
 
-    Only rows of these days count, of whichever vehicle, so the figure never changes once their uploads are in. A slow
-    drift moves it along, and single outliers do not. Days count alike, however many vehicles each had.
+    Only rows of these days count, of any vehicle, so the median is final once their uploads are merged. It follows a
+    slow drift and is robust to single outliers. All days have the same weight, whatever their number of vehicles.
 
     Args:
-        resultados: the lake table, or the part of it that holds whole days and the MEDIAN_DAYS days before each.
+        resultados: the lake table, or a part of it that holds complete days and the MEDIAN_DAYS days before each.
 
     Returns:
-        ID, NAME, day (days since 1970), median (unit of the test); no row where the days before have fewer than
-        LEAST_ROWS rows.
+        ID, NAME, day (days since 1970), median (unit of the test); no row where these days have fewer than MIN_ROWS
+        rows.
     """
     rows = measured(resultados).filter(resultados.VALUE_ID == FIRST_SUB_VALUE)
     daily = rows.group_by(*_TEST, day=day_of(rows.DATA)).aggregate(middle=rows.VALUE.median(), rows=rows.count())
@@ -38,48 +36,45 @@ def running_medians(resultados: ir.Table) -> ir.Table:
     running = daily.select(
         *_TEST, "day", median=daily.middle.median().over(earlier), rows=daily["rows"].sum().over(earlier)
     )
-    return running.filter(running["rows"] >= LEAST_ROWS).select(*_TEST, "day", "median")
+    return running.filter(running["rows"] >= MIN_ROWS).select(*_TEST, "day", "median")
 
 
 def measured(resultados: ir.Table) -> ir.Table:
-    """Return the rows that hold a finite number."""
+    """Return the rows with a finite value."""
     value = resultados.VALUE
     return resultados.filter(value.notnull(), ~value.isnan(), ~value.isinf())
 
 
 def day_of(time: ir.TimestampValue) -> ir.IntegerValue:
-    """Return the day of a time, as a number that windows can count with: days since 1970."""
+    """Return the day of a time as days since 1970, which range windows need."""
     return (time.epoch_seconds() // 86_400).cast("int32")
 
 
-_SERIES = ("ID", "NAME", "VALUE_ID")
-
-
-def series_known(resultados: ir.Table, points: ir.Table) -> ir.Table:
-    """Return the series worth a column, the most frequent first.
+def known_series(resultados: ir.Table, points: ir.Table) -> ir.Table:
+    """Return the most frequent series, up to the limit of columns.
 
     Returns:
         ID, NAME, VALUE_ID, leading (whether it has a distance and a spread), series (`<ID>:<NAME>:<VALUE_ID>`).
     """
-    rows = before(measured(resultados).select("KNR", *_SERIES, "DATA"), points)
+    rows = known_at_prediction(measured(resultados).select("KNR", *_SERIES, "DATA"), points)
     counts = rows.group_by(*_SERIES).aggregate(n=rows.count(), first=rows.VALUE_ID.min() == FIRST_SUB_VALUE)
     frequent = [ibis.desc(counts.n), *(counts[column] for column in _SERIES)]
     ranked = counts.mutate(
         rank=ibis.row_number().over(order_by=frequent),
         rank_of_its_kind=ibis.row_number().over(group_by=counts["first"], order_by=frequent),
     )
-    kept = ranked.filter(ranked["rank"] < FAMILIES["value"].most)
+    kept = ranked.filter(ranked["rank"] < FAMILIES["value"].max_columns)
     return kept.select(
         *_SERIES,
-        leading=kept["first"] & (kept.rank_of_its_kind < FAMILIES["distance"].most),
-        series=kept.ID.cast("string") + ":" + code(kept.NAME) + ":" + kept.VALUE_ID.cast("string"),
+        leading=kept["first"] & (kept.rank_of_its_kind < FAMILIES["distance"].max_columns),
+        series=kept.ID.cast("string") + ":" + name_part(kept.NAME) + ":" + kept.VALUE_ID.cast("string"),
     )
 
 
 def value_names(series: ir.Table) -> ir.Table:
-    """Return feature_name of every feature that these series can have."""
+    """Return feature_name of every feature of these series."""
     leading = series.filter(series.leading)
-    return together(
+    return union_all(
         [
             series.select(feature_name="value:" + series.series),
             leading.select(feature_name="distance:" + leading.series),
@@ -90,19 +85,19 @@ def value_names(series: ir.Table) -> ir.Table:
 
 
 def newest_values(resultados: ir.Table, points: ir.Table, series: ir.Table, features: ir.Table) -> ir.Table:
-    """Return cells (vehicle, feature, value) of the series that have nothing but their newest value.
+    """Return cells (vehicle, feature, value) of the series that have only the newest value as a feature.
 
-    (KNR, NAME, ID, VALUE_ID, DATA) is the natural key, so the newest row is one row and the value no accident.
+    (KNR, NAME, ID, VALUE_ID, DATA) is the natural key, so the newest row is unique and the value is deterministic.
     """
     rows = _rows(resultados, points, _with_number(series.filter(~series.leading), features, "value"))
     return rows.group_by("vehicle", "feature").aggregate(value=rows.VALUE.argmax(rows.DATA))
 
 
 def leading_values(resultados: ir.Table, points: ir.Table, series: ir.Table, features: ir.Table) -> ir.Table:
-    """Return what a vehicle measured in each leading series.
+    """Return the statistics of each vehicle in each leading series.
 
     Returns:
-        vehicle, feature (of its newest value), value, day (of the newest value), spread, times.
+        vehicle, feature (of its newest value), value (newest), day (of the newest value), spread, times.
     """
     firsts = resultados.filter(resultados.VALUE_ID == FIRST_SUB_VALUE)
     rows = _rows(firsts, points, _with_number(series.filter(series.leading), features, "value"))
@@ -118,16 +113,16 @@ def leading_cells(leading: ir.Table, series: ir.Table, features: ir.Table, media
     """Return cells (vehicle, feature, value) of the families value, distance, spread and again.
 
     Args:
-        leading: what `leading_values` gives.
-        series: what `series_known` gives.
+        leading: the result of `leading_values`.
+        series: the result of `known_series`.
         features: feature, feature_name.
-        medians: what `medians.running_medians` gives.
+        medians: the result of `running_medians`.
     """
     known = _with_number(series.filter(series.leading), features, "value")
-    usual = medians.join(
+    reference = medians.join(
         known.join(_with_number(series, features, "distance", "distance"), _SERIES), ["ID", "NAME"]
     ).select("feature", "day", "distance", "median")
-    compared = leading.join(usual, ["feature", "day"])
+    compared = leading.join(reference, ["feature", "day"])
     varied = leading.filter(leading.spread > 0).join(
         known.join(_with_number(series, features, "spread", "varied"), _SERIES).select("feature", "varied"), "feature"
     )
@@ -135,7 +130,7 @@ def leading_cells(leading: ir.Table, series: ir.Table, features: ir.Table, media
     tests = tests.select("feature", family=tests.feature_right)
     repeated = leading.filter(leading.times > 1).join(tests, "feature")
     again = repeated.group_by("vehicle", "family").aggregate(value=(repeated.times - 1).sum().cast("float64"))
-    return together(
+    return union_all(
         [
             leading.select("vehicle", "feature", "value"),
             compared.select("vehicle", feature=compared.distance, value=compared.value - compared["median"]),
@@ -146,11 +141,11 @@ def leading_cells(leading: ir.Table, series: ir.Table, features: ir.Table, media
 
 
 def _rows(resultados: ir.Table, points: ir.Table, numbered: ir.Table) -> ir.Table:
-    known = before(measured(resultados).select("KNR", *_SERIES, "VALUE", "DATA"), points)
+    known = known_at_prediction(measured(resultados).select("KNR", *_SERIES, "VALUE", "DATA"), points)
     return known.join(numbered, _SERIES).select("vehicle", "feature", "VALUE", "DATA")
 
 
 def _with_number(series: ir.Table, features: ir.Table, family: str, name: str = "feature") -> ir.Table:
-    """Return ID, NAME, VALUE_ID and the number of each series' feature of that family, in a column of that name."""
-    called = series.select(*_SERIES, feature_name=f"{family}:" + series.series)
-    return called.join(features, "feature_name").select(*_SERIES, **{name: features.feature})
+    """Return ID, NAME, VALUE_ID and, in a column `name`, the number of each series' feature of a family."""
+    named = series.select(*_SERIES, feature_name=f"{family}:" + series.series)
+    return named.join(features, "feature_name").select(*_SERIES, **{name: features.feature})

@@ -1,1 +1,5 @@
-"""The leak audit: what no honest feature shows."""
+"""The leak audit: finds data in a training that makes a model look better than it can be.
+
+Statistics of features against label and vehicle identity, and the rules on them, belong here. What a training does with
+a finding (`assets.candidate_model`) does not. Read `audit` first; `evidence` has the statistics.
+"""

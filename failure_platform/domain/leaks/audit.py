@@ -1,11 +1,8 @@
-"""The leak audit: what in a training would look like a good model and be none.
+"""The rules of the leak audit: which statistics of a training are a leak, and the message for each.
 
-What belongs here: what counts as a leak, and the sentence that says so. What does not: the figures (evidence), and
-what a training does with a finding (assets).
-
-A leak is judged by the cautious bound of its figure, corrected for the number of features looked at, and only where it
-is material: ten failures that one count happens to rank first are no proof, and neither is a small imbalance among
-100,000 vehicles.
+A statistic counts by its confidence bound, corrected for the number of features (Bonferroni), and only if its size is
+material: ten failures that one count happens to rank first are no proof, and neither is a small imbalance among 100,000
+vehicles.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -21,28 +18,28 @@ from failure_platform.domain.features.names import absent_value
 from failure_platform.domain.leaks.evidence import (
     Flags,
     Ranking,
-    least_share,
     periods,
     ranking,
     share_difference,
+    share_lower_bound,
     upload_separation,
 )
 
 _ALPHA = 0.01
-# Measured: the best honest single feature of the simulated plant has 0.73, of ai4i 0.79. In azure_m01_10 an error count
-# has 0.98 with many false alarms (average precision 0.56); what copies the outcome has both.
+# Measured: the best single feature without a leak has 0.73 in the simulated plant and 0.79 in ai4i. In azure_m01_10 an
+# error count has 0.98 with many false alarms (average precision 0.56); a copy of the outcome is high in both.
 _AUC_LIMIT = 0.92
 _CLEAN_AUC, _CLEAN_PRECISION, _CLEAN_LIMIT = 0.95, 0.75, 0.6
-# Shares of vehicles. Measured: 0.19 is the largest honest difference in missing values (secom_first70, 67 failures,
-# which its bound takes back to 0.01).
+# Shares of vehicles. Measured: the largest difference in missing values without a leak is 0.19 (secom_first70, 67
+# failures; its lower bound is 0.01).
 _MATERIAL = 0.2
-_LIKENESS = 0.99
-_FEWEST_RANKED = 30
+_MIN_CORRELATION = 0.99
+_MIN_VALUES = 30
 _FACTS = ("MODELO", "COR", "MOTOR")
 
 
-class Kind(StrEnum):
-    """What kinds of leak there are."""
+class LeakKind(StrEnum):
+    """The kinds of leak."""
 
     newer_than_prediction_point = "newer_than_prediction_point"
     too_good_feature = "too_good_feature"
@@ -55,9 +52,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One leak: its kind, the feature (None: it concerns vehicles), the figure, and what to say of it."""
+    """One leak: its kind, the feature (None: it concerns vehicles), the statistic, and the message for people."""
 
-    kind: Kind
+    kind: LeakKind
     feature: str | None
     number: float
     sentence: str
@@ -65,10 +62,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found, and how many features were looked at."""
+    """The findings, and the number of features that were checked."""
 
     findings: tuple[Finding, ...]
-    looked_at: int
+    features_checked: int
 
 
 def audit(
@@ -78,13 +75,13 @@ def audit(
     features: Sequence[str],
     accepted: Collection[str],
 ) -> Audit:
-    """Look for leaks. Labels are looked at on the training side only: the comparison stays unseen.
+    """Check a training for leaks. Only labels of the training part are used: those of the comparison stay unseen.
 
     Args:
         frame: wide frame of all vehicles.
-        training, comparison: the two sides of the split.
-        features: columns a model may use.
-        accepted: features that somebody looked at; what they tell of the label is no finding.
+        training, comparison: the two parts of the split.
+        features: columns that a model may use.
+        accepted: features that a person has reviewed; their association with the label is no finding.
     """
     findings = [*_times(frame), *_vehicles(frame, training, comparison)]
     failed = (training["label"] == 1).to_numpy(dtype=bool)
@@ -93,8 +90,8 @@ def audit(
         references = _references(training)
         ranked = ranking(x, failed, list(references.values()))
         findings += _identifiers(x, ranked, list(references))
-        told = [*_too_good(x, failed, ranked), *_one_class(x, failed), *_missing(x, failed, training)]
-        findings += [finding for finding in told if finding.feature not in accepted]
+        by_label = [*_too_good(x, failed, ranked), *_one_class(x, failed), *_missing(x, failed, training)]
+        findings += [finding for finding in by_label if finding.feature not in accepted]
         findings += _uploads(training, failed)
     return Audit(tuple(findings), len(features))
 
@@ -103,7 +100,7 @@ def _times(frame: pd.DataFrame) -> Iterator[Finding]:
     late = int((frame["last_row_at"] >= frame["predicted_at"]).sum())
     if late:
         yield Finding(
-            Kind.newer_than_prediction_point,
+            LeakKind.newer_than_prediction_point,
             None,
             late,
             f"{late} vehicles are described by rows that are not older than their prediction point: nobody could have "
@@ -116,11 +113,11 @@ def _vehicles(frame: pd.DataFrame, training: pd.DataFrame, comparison: pd.DataFr
     both = int(training["KNR"].isin(comparison["KNR"]).sum())
     if doubled or both:
         yield Finding(
-            Kind.same_vehicle_twice,
+            LeakKind.same_vehicle_twice,
             None,
             doubled or both,
             f"{both} vehicles are both trained on and compared on, {doubled} are described more than once: a model "
-            "that remembers them looks good on them. Materialise vehicles anew; if it stays, report it.",
+            "that remembers them looks good on them. Materialise vehicles again; if it persists, report it.",
         )
 
 
@@ -131,40 +128,43 @@ def _references(training: pd.DataFrame) -> dict[str, np.ndarray]:
         "the sequence number in the KNR": pd.to_numeric(digits.str[-4:], errors="coerce"),
         "the order of the vehicles": training["predicted_at"],
     }
-    return {name: of.rank().fillna(0.0).to_numpy(dtype=np.float64) for name, of in numbers.items()}
+    return {name: values.rank().fillna(0.0).to_numpy(dtype=np.float64) for name, values in numbers.items()}
 
 
 def _identifiers(x: pd.DataFrame, ranked: Ranking, references: Sequence[str]) -> Iterator[Finding]:
     names = x.columns.tolist()
-    there = x.notna().sum().to_numpy()
-    for i in np.flatnonzero((ranked.likeness.max(axis=1) >= _LIKENESS) & (there >= _FEWEST_RANKED)):
-        name, number = names[i], float(ranked.likeness[i].max())
-        what = references[int(ranked.likeness[i].argmax())]
+    values = x.notna().sum().to_numpy()
+    for i in np.flatnonzero((ranked.correlation.max(axis=1) >= _MIN_CORRELATION) & (values >= _MIN_VALUES)):
+        name, number = names[i], float(ranked.correlation[i].max())
+        reference = references[int(ranked.correlation[i].argmax())]
         yield Finding(
-            Kind.identifier,
+            LeakKind.identifier,
             name,
             number,
-            f"{name} says which vehicle it is: its rank correlation with {what} is {number:.3f}. A model can learn "
-            "vehicles by heart from it and knows nothing of new ones. Leave that test out of the resultados files.",
+            f"{name} says which vehicle it is: its rank correlation with {reference} is {number:.3f}. A model can "
+            "learn vehicles by heart from it and knows nothing of new ones. Leave that test out of the resultados "
+            "files.",
         )
 
 
 def _too_good(x: pd.DataFrame, failed: Flags, ranked: Ranking) -> Iterator[Finding]:
     names = x.columns.tolist()
     auc = np.maximum(ranked.auc, 1 - ranked.auc)
-    least = least_share(auc, ranked.failures, _ALPHA / (2 * len(auc)))
-    for i in np.flatnonzero(least > _CLEAN_LIMIT):
+    bound = share_lower_bound(auc, ranked.failures, _ALPHA / (2 * len(auc)))
+    for i in np.flatnonzero(bound > _CLEAN_LIMIT):
         column = x[names[i]].to_numpy(dtype=np.float64)
-        there = ~np.isnan(column)
-        precision = float(average_precision_score(failed[there], column[there] * (1 if ranked.auc[i] > 0.5 else -1)))
-        if least[i] > _AUC_LIMIT or (auc[i] >= _CLEAN_AUC and precision >= _CLEAN_PRECISION):
+        present = ~np.isnan(column)
+        precision = float(
+            average_precision_score(failed[present], column[present] * (1 if ranked.auc[i] > 0.5 else -1))
+        )
+        if bound[i] > _AUC_LIMIT or (auc[i] >= _CLEAN_AUC and precision >= _CLEAN_PRECISION):
             name = names[i]
             yield Finding(
-                Kind.too_good_feature,
+                LeakKind.too_good_feature,
                 name,
                 float(auc[i]),
                 f"{name} alone tells failed vehicles from the others with a ROC AUC of {auc[i]:.3f} (cautiously at "
-                f"least {least[i]:.2f}) and an average precision of {precision:.2f}. Nothing measured before the "
+                f"least {bound[i]:.2f}) and an average precision of {precision:.2f}. Nothing measured before the "
                 f"outcome is that good; it is likely made from the outcome. {_accept(name)}",
             )
 
@@ -173,8 +173,8 @@ def _one_class(x: pd.DataFrame, failed: Flags) -> Iterator[Finding]:
     names = x.columns.tolist()
     absent = np.array([absent_value(name) for name in names], dtype=np.float32)
     values = x.to_numpy(dtype=np.float32)
-    there = ~(np.isnan(values) | (values == absent))
-    bad, good = there[failed].sum(axis=0), there[~failed].sum(axis=0)
+    present = ~(np.isnan(values) | (values == absent))
+    bad, good = present[failed].sum(axis=0), present[~failed].sum(axis=0)
     failures, others = int(failed.sum()), int((~failed).sum())
     alpha = _ALPHA / (2 * x.shape[1])
     for here, size, elsewhere, class_of in (
@@ -182,11 +182,11 @@ def _one_class(x: pd.DataFrame, failed: Flags) -> Iterator[Finding]:
         (good, others, bad, "vehicles that did not fail"),
     ):
         by_chance = hypergeom.sf(here - 1, failures + others, here, size)
-        least = least_share(here / size, np.full(len(here), float(size)), alpha)
-        for i in np.flatnonzero((elsewhere == 0) & (here > 0) & (by_chance < alpha) & (least > _MATERIAL)):
+        bound = share_lower_bound(here / size, np.full(len(here), float(size)), alpha)
+        for i in np.flatnonzero((elsewhere == 0) & (here > 0) & (by_chance < alpha) & (bound > _MATERIAL)):
             name, number = names[i], float(here[i] / size)
             yield Finding(
-                Kind.one_class_only,
+                LeakKind.one_class_only,
                 name,
                 number,
                 f"{name} is there for {class_of} only: {int(here[i])} of {size}, and for none of the others. That it "
@@ -198,27 +198,27 @@ def _missing(x: pd.DataFrame, failed: Flags, training: pd.DataFrame) -> Iterator
     names = x.columns.tolist()
     period = periods(training["predicted_at"].to_numpy(), failed)
     missing = x.isna().to_numpy()
-    difference, least = share_difference(missing, failed, period, _ALPHA / x.shape[1])
-    for i in np.flatnonzero((np.abs(least) > _MATERIAL) & ~_of_unknown_facts(missing, training)):
+    difference, bound = share_difference(missing, failed, period, _ALPHA / x.shape[1])
+    for i in np.flatnonzero((np.abs(bound) > _MATERIAL) & ~_of_unknown_facts(missing, training)):
         name, number = names[i], float(difference[i])
         yield Finding(
-            Kind.missing_by_label,
+            LeakKind.missing_by_label,
             name,
             number,
             f"{name} is missing {'more' if number > 0 else 'less'} often for failed vehicles than for the others of "
             f"the same period, by {100 * abs(number):.0f} vehicles in 100 (cautiously at least "
-            f"{100 * abs(least[i]):.0f}). Whether it was recorded depends on the outcome. {_accept(name)}",
+            f"{100 * abs(bound[i]):.0f}). Whether it was recorded depends on the outcome. {_accept(name)}",
         )
 
 
 def _of_unknown_facts(missing: Flags, training: pd.DataFrame) -> Flags:
     """Return which columns are missing exactly where a fact is unknown.
 
-    MODELO, COR and MOTOR are known from an earlier falha. Having had one is known in time, and may well tell of the
-    next.
+    MODELO, COR and MOTOR are known from an earlier falha. An earlier falha is known before the prediction point and may
+    well predict the next one.
     """
     unknown = [training[fact].isna().to_numpy() for fact in _FACTS if fact in training]
-    same = [(missing == one[:, None]).all(axis=0) for one in unknown]
+    same = [(missing == flags[:, None]).all(axis=0) for flags in unknown]
     explained: Flags = np.any([np.zeros(missing.shape[1], dtype=np.bool_), *same], axis=0)
     return explained
 
@@ -226,10 +226,10 @@ def _of_unknown_facts(missing: Flags, training: pd.DataFrame) -> Flags:
 def _uploads(training: pd.DataFrame, failed: Flags) -> Iterator[Finding]:
     if "upload" not in training:
         return
-    number, least = upload_separation(training["upload"], training["predicted_at"], failed, _ALPHA)
-    if least > _MATERIAL:
+    number, bound = upload_separation(training["upload"], training["predicted_at"], failed, _ALPHA)
+    if bound > _MATERIAL:
         yield Finding(
-            Kind.upload_effect,
+            LeakKind.upload_effect,
             None,
             number,
             f"The upload that a vehicle's resultados came from tells whether it failed: on the same day, failed "

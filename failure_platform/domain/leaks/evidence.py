@@ -1,8 +1,4 @@
-"""How strongly single columns tell the label, or who the vehicle is: the figures behind the leak audit.
-
-What belongs here: figures with cautious bounds, for all features at once. What does not: what is a leak
-(audit).
-"""
+"""The statistics of the leak audit, with confidence bounds, computed for all features at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,33 +11,33 @@ from scipy.stats import t as student
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
-# Features ranked at once: 80,000 vehicles then take some 30 MB, and the processor's cache serves the sort.
+# Features ranked at once: with 80,000 vehicles about 30 MB, so that sorting stays in the processor's cache.
 _FEATURES_AT_ONCE = 20
 _FAILURES_PER_PERIOD = 10
-_MOST_PERIODS = 50
-_FEWEST_FAILURES = 10
+_MAX_PERIODS = 50
+_MIN_FAILURES = 10
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """What the order of each feature tells, arrays of shape (features,).
+    """Rank statistics of each feature, arrays of shape (features,).
 
     Attributes:
-        auc: ROC AUC of the feature alone, among the vehicles that have it; 0.5 where one class lacks it.
-        failures: failed vehicles that have it.
-        likeness: absolute rank correlation with each reference, shape (features, references).
+        auc: ROC AUC of the feature alone, among the vehicles with a value; 0.5 if one class has none.
+        failures: number of failed vehicles with a value.
+        correlation: absolute rank correlation with each reference, shape (features, references).
     """
 
     auc: Floats
     failures: Floats
-    likeness: Floats
+    correlation: Floats
 
 
 def ranking(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> Ranking:
-    """Return the ranking figures of every column; NaN = the vehicle has no value.
+    """Return the rank statistics of every column; NaN means no value.
 
-    The AUC is the Mann-Whitney statistic (Annals of Mathematical Statistics 18, 1947) by way of ranks, the correlation
-    Spearman's.
+    The AUC is computed from ranks as the Mann-Whitney statistic (Annals of Mathematical Statistics 18, 1947); the
+    correlation is Spearman's.
     """
     parts = [
         _ranked(x.iloc[:, begin : begin + _FEATURES_AT_ONCE], failed, references)
@@ -49,29 +45,29 @@ def ranking(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> Ran
     ]
     if not parts:
         return Ranking(np.empty(0), np.empty(0), np.empty((0, len(references))))
-    return Ranking(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+    return Ranking(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 def _ranked(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
     values = np.ascontiguousarray(x.to_numpy(dtype=np.float32).T)
-    there = ~np.isnan(values)
-    # Absent values rank behind all others, so the ranks of those that are there are as if they were alone.
-    ranks = rankdata(np.where(there, values, np.inf), axis=1)
-    bad = (there & failed).sum(axis=1)
-    good = there.sum(axis=1) - bad
-    above = (ranks * (there & failed)).sum(axis=1) - bad * (bad + 1) / 2
+    present = ~np.isnan(values)
+    # Missing values rank last, so the ranks of the others are those among themselves.
+    ranks = rankdata(np.where(present, values, np.inf), axis=1)
+    bad = (present & failed).sum(axis=1)
+    good = present.sum(axis=1) - bad
+    above = (ranks * (present & failed)).sum(axis=1) - bad * (bad + 1) / 2
     auc = np.divide(above, bad * good, out=np.full(len(values), 0.5), where=bad * good > 0)
-    likeness = np.column_stack([_correlation(ranks, reference, there) for reference in references])
-    return auc, bad.astype(np.float64), np.abs(likeness)
+    correlation = np.column_stack([_correlation(ranks, reference, present) for reference in references])
+    return auc, bad.astype(np.float64), np.abs(correlation)
 
 
-def _correlation(ranks: Floats, reference: Floats, there: Flags) -> Floats:
-    """Return Pearson's correlation of each row with the reference, over the cells that are there."""
-    n = np.maximum(there.sum(axis=1), 1)
+def _correlation(ranks: Floats, reference: Floats, present: Flags) -> Floats:
+    """Return Pearson's correlation of each row with the reference, over the cells that are present."""
+    n = np.maximum(present.sum(axis=1), 1)
 
-    def centred(of: Floats) -> Floats:
-        kept = np.where(there, of, 0.0)
-        return np.where(there, kept - (kept.sum(axis=1) / n)[:, None], 0.0)
+    def centred(values: Floats) -> Floats:
+        kept = np.where(present, values, 0.0)
+        return np.where(present, kept - (kept.sum(axis=1) / n)[:, None], 0.0)
 
     a, b = centred(ranks), centred(np.broadcast_to(reference, ranks.shape))
     size = np.sqrt((a**2).sum(axis=1) * (b**2).sum(axis=1))
@@ -79,29 +75,29 @@ def _correlation(ranks: Floats, reference: Floats, there: Flags) -> Floats:
     return correlation
 
 
-def least_share(share: Floats, trials: Floats, alpha: float) -> Floats:
-    """Return the lower bound, at one-sided level alpha, of a share seen in so many trials (Clopper and Pearson, 1934).
+def share_lower_bound(share: Floats, trials: Floats, alpha: float) -> Floats:
+    """Return the lower confidence bound of an observed share, one-sided at level alpha (Clopper and Pearson, 1934).
 
-    Also of an AUC: its variance is at most that of a share of as many trials as there are failures (Birnbaum and Klose,
-    Annals of Mathematical Statistics 28, 1957), so ten perfect ranks prove little.
+    Valid for an AUC too, with the number of failures as trials: its variance is at most that of such a share (Birnbaum
+    and Klose, Annals of Mathematical Statistics 28, 1957), so ten perfect ranks prove little.
     """
     bound: Floats = np.asarray(beta.ppf(alpha, share * trials, (1 - share) * trials + 1), dtype=np.float64)
     return np.where(np.isnan(bound), 0.0, bound)
 
 
-def periods(asked: NDArray[np.datetime64], failed: Flags) -> NDArray[np.int64]:
-    """Return the number of the period each vehicle falls in; every period holds about ten failures."""
-    times = np.sort(asked[failed])
-    count = int(np.clip(len(times) // _FAILURES_PER_PERIOD, 1, _MOST_PERIODS))
+def periods(predicted_at: NDArray[np.datetime64], failed: Flags) -> NDArray[np.int64]:
+    """Return the number of each vehicle's period; periods are consecutive and hold about ten failures each."""
+    times = np.sort(predicted_at[failed])
+    count = int(np.clip(len(times) // _FAILURES_PER_PERIOD, 1, _MAX_PERIODS))
     edges = times[(np.arange(1, count) * len(times)) // count]
-    return np.searchsorted(edges, asked, side="right").astype(np.int64)
+    return np.searchsorted(edges, predicted_at, side="right").astype(np.int64)
 
 
 def share_difference(marked: Flags, failed: Flags, period: NDArray[np.int64], alpha: float) -> tuple[Floats, Floats]:
-    """Return how much more often failed vehicles are marked than the others of the same period, and its cautious bound.
+    """Return how much more often failed vehicles are marked than others of the same period, and the confidence bound.
 
-    The difference of shares after Mantel and Haenszel, so that what merely changed with time does not count; the bound,
-    never beyond zero, from their test (Miettinen, American Journal of Epidemiology 103, 1976).
+    The difference of shares is stratified by period (Mantel and Haenszel), so that a mere change over time does not
+    count. The bound is test-based (Miettinen, American Journal of Epidemiology 103, 1976) and never crosses zero.
 
     Args:
         marked: shape (vehicles, columns).
@@ -114,8 +110,8 @@ def share_difference(marked: Flags, failed: Flags, period: NDArray[np.int64], al
     count = int(period.max()) + 1 if len(period) else 0
     columns = marked.shape[1]
     top, expected, weight, variance = np.zeros(columns), np.zeros(columns), 0.0, np.zeros(columns)
-    for one in range(count):
-        inside = period == one
+    for number in range(count):
+        inside = period == number
         bad, n = int((inside & failed).sum()), int(inside.sum())
         good = n - bad
         if not bad or not good:
@@ -134,23 +130,23 @@ def share_difference(marked: Flags, failed: Flags, period: NDArray[np.int64], al
     return difference, difference * np.clip(1 - kept, 0.0, 1.0)
 
 
-def upload_separation(upload: pd.Series, asked: pd.Series, failed: Flags, alpha: float) -> tuple[float, float]:
-    """Return how well the upload tells failed vehicles from the others of the same day, and its lower bound.
+def upload_separation(upload: pd.Series, predicted_at: pd.Series, failed: Flags, alpha: float) -> tuple[float, float]:
+    """Return how well the upload separates failed vehicles from the others of the same day, and its lower bound.
 
-    Each vehicle is given the failure rate of the other vehicles of its upload. The figure is the mean, over failed
-    vehicles, of that rate less its mean over the other vehicles of the day: 0 when uploads follow time alone, 1 when
-    failed vehicles came in files of their own. Days are the sample of the bound (Student's t). (0, 0) where too few
-    days or failures can tell.
+    Each vehicle is given the failure rate of the other vehicles of its upload. The statistic is the mean of this rate
+    over failed vehicles, minus its mean over the other vehicles of the day: 0 if uploads depend on time only, 1 if
+    failed vehicles are in separate files. The bound takes days as the sample (Student's t). (0, 0) with too few days or
+    failures.
     """
     known = upload.notna().to_numpy()
-    rows = pd.DataFrame({"upload": upload, "day": asked.dt.floor("D"), "failed": failed})[known]
+    rows = pd.DataFrame({"upload": upload, "day": predicted_at.dt.floor("D"), "failed": failed})[known]
     mates = rows.groupby("upload")["failed"]
     others = mates.transform("size") - 1
     rows["rate"] = ((mates.transform("sum") - rows["failed"]) / others.where(others > 0)).astype(np.float64)
     rows = rows.dropna()
     by_day = rows.groupby(["day", "failed"])["rate"].agg(["mean", "size"]).unstack("failed").dropna()
     failures = by_day[("size", True)].to_numpy() if by_day.shape[1] == 4 else np.empty(0)
-    if len(by_day) < 2 or failures.sum() < _FEWEST_FAILURES:
+    if len(by_day) < 2 or failures.sum() < _MIN_FAILURES:
         return 0.0, 0.0
     gaps = (by_day[("mean", True)] - by_day[("mean", False)]).to_numpy()
     mean = float(np.average(gaps, weights=failures))

@@ -1,11 +1,8 @@
-"""What a cell's text stands for: nothing, or a number. As Ibis expressions, the usual form first.
+"""Parses cell texts as blanks or numbers, as Ibis expressions.
 
-Belongs here: blanks and the written forms of numbers. Does not belong here: dates (`date_texts`), contracts
-(`validation`).
-
-Each cell of a plant's history passes here, so the usual cell takes the short way, and only what fails it is looked at
-with regular expressions. Functions of one text alone are cheap where texts repeat: the engine asks them once a
-distinct text. That is why patterns are matched as a whole: its other ways to match do without that.
+Every cell of a plant's history is parsed here. A cell in canonical form is cast; only the others are matched with
+regular expressions. Functions of a single text are cheap where texts repeat, since the engine evaluates them once per
+distinct text. For that reason patterns are matched in full: the engine's other ways to match do not have this.
 """
 
 import re
@@ -13,23 +10,23 @@ from typing import Any
 
 import ibis
 
-# What the exports write where there is nothing.
+# How the exports write a missing value.
 _BLANK = "(?i)(|nan|null|none|nat|n/a|#n/a|<na>)"
 _NO_BREAK_SPACE = "\u00a0"
 
-# One sign is the decimal sign, a comma as well as a point. Both together: the last is, and the first parts thousands.
+# A single sign is the decimal sign, whether comma or point. With both, the last one is; the first separates thousands.
 _POINT_THEN_COMMA = r"[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+"
-_WHOLE_AS_PRINTED = r"^(-?[0-9]+)\.0$"
+_INTEGER_AS_PRINTED = r"^(-?[0-9]+)\.0$"
 _COMMA_THEN_POINT = r"[+-]?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+"
 
 
-# The engine's own functions, by their signatures.
-start = ibis.udf.scalar.builtin(
+# DuckDB functions that Ibis does not have, by their signatures.
+left = ibis.udf.scalar.builtin(
     lambda text, length: ...,  # noqa: ARG005
     name="left",
     signature=(("string", "int64"), "string"),
 )
-matches_whole = ibis.udf.scalar.builtin(
+full_match = ibis.udf.scalar.builtin(
     lambda text, pattern: ...,  # noqa: ARG005
     name="regexp_full_match",
     signature=(("string", "string"), "boolean"),
@@ -37,48 +34,48 @@ matches_whole = ibis.udf.scalar.builtin(
 
 
 def is_blank(text: str) -> bool:
-    """Say whether a single text stands for "nothing", outer blanks apart, as validation does for a column."""
+    """Return whether a single text, stripped, means a missing value; the same rule as `blank`."""
     return re.fullmatch(_BLANK, text.strip()) is not None
 
 
 def blank(text: Any) -> Any:
-    """Say whether a stripped text stands for "nothing"; never NULL."""
-    return text.isnull() | matches_whole(text, _BLANK)
+    """Return whether a stripped text means a missing value; never NULL."""
+    return text.isnull() | full_match(text, _BLANK)
 
 
 def stripped(text: Any) -> Any:
-    """Return a text without outer blanks; a no-break space is a blank."""
+    """Return a text without leading and trailing blanks; a no-break space is a blank."""
     return text.replace(_NO_BREAK_SPACE, " ").strip()
 
 
-def is_usual_number(text: Any, value: Any) -> Any:
-    """Say whether a text is written so that `value`, its plain cast, is what it says."""
-    # The database takes 1_000, nan and inf for numbers; the plant writes nothing of the kind.
+def is_canonical_number(text: Any, value: Any) -> Any:
+    """Return whether `value`, the plain cast of a text, is the number that the text writes."""
+    # DuckDB accepts 1_000, nan and inf as numbers; the plant writes none of these.
     return is_finite(value) & ~text.contains("_")
 
 
-def is_usual_whole_number(text: Any, value: Any) -> Any:
-    """Say whether a text is written so that `value`, its plain cast, is what it says; a cast rounds."""
+def is_canonical_integer(text: Any, value: Any) -> Any:
+    """Return whether `value`, the plain cast of a text, prints as the text; a cast alone would round."""
     return value.cast("string") == text
 
 
 def number(text: Any) -> Any:
-    """Return the number that a stripped text writes, NULL for anything else."""
+    """Return the number that a stripped text writes, NULL if it writes none."""
     comma = ibis.cases(
-        (matches_whole(text, _POINT_THEN_COMMA), text.replace(".", "").replace(",", ".")),
-        (matches_whole(text, _COMMA_THEN_POINT), text.replace(",", "")),
+        (full_match(text, _POINT_THEN_COMMA), text.replace(".", "").replace(",", ".")),
+        (full_match(text, _COMMA_THEN_POINT), text.replace(",", "")),
         else_=text.replace(",", "."),
     )
     unwanted = text.contains("_") | text.contains("n") | text.contains("N")
     return ibis.cases((text.contains(","), comma), (unwanted, ibis.null("string")), else_=text).try_cast("float64")
 
 
-def whole_number(text: Any) -> Any:
-    """Return the whole number that a stripped text writes, also as `13.0`; NULL for anything else."""
-    # The engine prints a whole number below 1e15 as digits and .0; to ask for its floor would write it thrice.
-    return number(text).cast("string").re_extract(_WHOLE_AS_PRINTED, 1).try_cast("int32")
+def integer(text: Any) -> Any:
+    """Return the integer that a stripped text writes, also as `13.0`; NULL if it writes none."""
+    # DuckDB prints a whole number below 1e15 as digits and .0; comparing with its floor would repeat the expression.
+    return number(text).cast("string").re_extract(_INTEGER_AS_PRINTED, 1).try_cast("int32")
 
 
 def is_finite(value: Any) -> Any:
-    """Say whether a number is one: 1e999 is written like one and is beyond all of them."""
+    """Return whether a number is finite: 1e999 is written like a number and is cast to infinity."""
     return value.abs() < float("inf")

@@ -1,30 +1,24 @@
-"""The written forms of dates as Ibis expressions: how one is read, and what a column of them shows.
-
-Belongs here: ISO and slashed texts, their two readings, a vehicle's production week, counting the evidence. Does not
-belong here: what follows from the evidence (`dates`).
-
-`moment` is the one way a text becomes a time: validation types with it, and the clock is looked at through it.
-"""
+"""Parses the texts of a date column, and counts the evidence for how they have to be read, as Ibis expressions."""
 
 from typing import Any
 
 import ibis
 
-from failure_platform.domain.rows.cell_texts import matches_whole, stripped
+from failure_platform.domain.rows.cell_texts import full_match, stripped
 from failure_platform.domain.rows.dates import DateReading
 
 _CLOCK = r"([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
 _ISO = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(" + _CLOCK + ")"
 _SLASHED = r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(" + _CLOCK + ")"
-_USUAL = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}.*"
+_CANONICAL = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}.*"
 _ISO_MONTH, _ISO_DAY, _ISO_MINUTE = slice(5, 7), slice(8, 10), slice(14, 16)
-_USUAL_LENGTH = len("2023-05-08 10:00:00")
+_CANONICAL_LENGTH = len("2023-05-08 10:00:00")
 
 _CLEARLY_NEARER = 21  # days
-_STILL_NEAR = 182  # days; beyond, a vehicle's week says nothing about a date
+_STILL_NEAR = 182  # days; a date farther from the production week is no evidence
 _MIDDLE_OF_WEEK = "-4"
 
-# The engine's own function, by its signature.
+# A DuckDB function that Ibis does not have, by its signature.
 _try_strptime = ibis.udf.scalar.builtin(
     lambda text, form: ...,  # noqa: ARG005
     name="try_strptime",
@@ -32,18 +26,26 @@ _try_strptime = ibis.udf.scalar.builtin(
 )
 
 
-def is_usual_moment(text: Any, value: Any) -> Any:
-    """Say whether a text is written as nearly all are, so that `value`, its plain cast, is what it says.
+def is_canonical_timestamp(text: Any, value: Any) -> Any:
+    """Return whether `value`, the plain cast of a text, is the time that the text writes, as for nearly all texts.
 
-    A cast takes much that is no date of the plant (time zones, infinity, years of five digits), so the value must
-    print as the text. That costs a third of what a regular expression does.
+    A cast accepts much that is no date of the plant (time zones, infinity, years of five digits), so the value must
+    print as the text. That costs a third of what a regular expression costs.
     """
-    return (text.length() == _USUAL_LENGTH) & (value.cast("string") == text)
+    return (text.length() == _CANONICAL_LENGTH) & (value.cast("string") == text)
 
 
-def moment(text: Any, knr: Any, reading: DateReading) -> Any:
-    """Return the time that a stripped text writes, NULL for anything else; `knr` as in the lake, or any text."""
-    iso, slashed = matches_whole(text, _ISO), matches_whole(text, _SLASHED)
+def timestamp(text: Any, knr: Any, reading: DateReading) -> Any:
+    """Return the time that a stripped text writes, NULL if it writes none.
+
+    This is the only parser of times: validation types with it, and `clock` counts with it.
+
+    Args:
+        text: the stripped text.
+        knr: the row's KNR, which need not be valid; gives the production week where each row is read by itself.
+        reading: how the upload's dates are read.
+    """
+    iso, slashed = full_match(text, _ISO), full_match(text, _SLASHED)
     written = _swapped(text) if reading.iso_swapped else text
     if reading.slashed == "each_row":
         return ibis.cases((iso, written.try_cast("timestamp")), (slashed, _each_row(text, knr)))
@@ -51,21 +53,21 @@ def moment(text: Any, knr: Any, reading: DateReading) -> Any:
     return ibis.cases((iso, written), (slashed, ordered)).try_cast("timestamp")
 
 
-def undecided(text: Any, knr: Any) -> Any:
-    """Say whether a stripped text with slashes is two dates of which its row does not tell the right one."""
+def is_ambiguous(text: Any, knr: Any) -> Any:
+    """Return whether a stripped text with slashes can be two dates, and its row does not show which one is meant."""
     first, second = _day_first(text).try_cast("timestamp"), _month_first(text).try_cast("timestamp")
-    both = matches_whole(text, _SLASHED) & first.notnull() & second.notnull()
+    both = full_match(text, _SLASHED) & first.notnull() & second.notnull()
     return both & _each_row(text, knr).isnull()
 
 
 def evidence(rows: ibis.Table) -> ibis.Table:
-    """Return what the dates of `rows` (KNR, DATA: texts, all of one written form) show.
+    """Return the evidence in the dates of `rows` (KNR, DATA: texts, all of one written form).
 
     Returns:
-        one row, the fields of `dates.Evidence`.
+        one row with the fields of `domain.rows.dates.Evidence`.
     """
     text = stripped(rows.DATA)
-    slashed, iso = matches_whole(text, _SLASHED), matches_whole(text, _ISO)
+    slashed, iso = full_match(text, _SLASHED), full_match(text, _ISO)
     texts = rows.select("KNR", text=text, slashed=slashed, iso=iso)
     texts = texts.filter(texts.slashed | texts.iso)
     first = ibis.cases((texts.slashed, _day_first(texts.text)), else_=texts.text)
@@ -95,19 +97,19 @@ def evidence(rows: ibis.Table) -> ibis.Table:
 def clear_day(rows: ibis.Table) -> ibis.Table:
     """Return one of `rows` (KNR, DATA: texts) with an ISO date whose day is above 12, if there is one."""
     text = rows.DATA
-    return rows.filter(matches_whole(text, _USUAL), text[_ISO_DAY] > "12").limit(1)
+    return rows.filter(full_match(text, _CANONICAL), text[_ISO_DAY] > "12").limit(1)
 
 
 def clear_minute(rows: ibis.Table) -> ibis.Table:
     """Return one of `rows` (KNR, DATA: texts) with an ISO date whose minutes are not its month, if there is one."""
     text = rows.DATA
-    return rows.filter(matches_whole(text, _USUAL), text[_ISO_MONTH] != text[_ISO_MINUTE]).limit(1)
+    return rows.filter(full_match(text, _CANONICAL), text[_ISO_MONTH] != text[_ISO_MINUTE]).limit(1)
 
 
 def clock(rows: ibis.Table, reading: DateReading) -> ibis.Table:
-    """Return what the clock times of `rows` (KNR, DATA: texts) show: one row, the fields of `dates.Clock`."""
+    """Return statistics of the clock times of `rows` (KNR, DATA: texts): one row with the fields of `dates.Clock`."""
     timed = rows.filter(rows.DATA.contains(":"))
-    texts = timed.select(text=timed.DATA, at=moment(stripped(timed.DATA), stripped(timed.KNR), reading))
+    texts = timed.select(text=timed.DATA, at=timestamp(stripped(timed.DATA), stripped(timed.KNR), reading))
     texts = texts.filter(texts["at"].notnull())
     at = texts["at"]
     return texts.aggregate(
@@ -132,7 +134,7 @@ def _swapped(text: Any) -> Any:
 
 
 def _each_row(text: Any, knr: Any) -> Any:
-    """Return the one date that a text with slashes can be, or the one clearly nearer to the vehicle's week."""
+    """Return the only date that a text with slashes can be, or else the one clearly nearer to the production week."""
     first, second = _day_first(text).try_cast("timestamp"), _month_first(text).try_cast("timestamp")
     near_first, near_second = _nearer(_production(knr), first, second)
     return ibis.cases(
@@ -144,13 +146,13 @@ def _each_row(text: Any, knr: Any) -> Any:
 
 
 def _production(knr: Any) -> Any:
-    """Return the middle of a vehicle's production week; of its weekday some say 9. NULL for what is no KNR."""
+    """Return the middle of a vehicle's production week, since some KNR have 9 as weekday; NULL for an invalid KNR."""
     return _try_strptime(knr.left(7) + _MIDDLE_OF_WEEK, "%G-%V-%u")
 
 
 def _nearer(produced: Any, first: Any, second: Any) -> tuple[Any, Any]:
-    """Say whether the first, and whether the second date is near to a production week, and clearly nearer."""
-    to_first, to_second = (one.delta(produced, unit="day").abs() for one in (first, second))
+    """Return two flags: whether the first, and whether the second date is near a production week and clearly nearer."""
+    to_first, to_second = (date.delta(produced, unit="day").abs() for date in (first, second))
     return (
         (to_first + _CLEARLY_NEARER < to_second) & (to_first <= _STILL_NEAR),
         (to_second + _CLEARLY_NEARER < to_first) & (to_second <= _STILL_NEAR),

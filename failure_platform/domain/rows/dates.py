@@ -1,12 +1,8 @@
-"""Decides how the dates of one upload are to be read, by the evidence of its whole DATA column.
+"""Decides how the dates of an upload are read, from the evidence in its complete DATA column.
 
-Belongs here: what the column shows, what follows from it, and the words for both. Does not belong here: how a text is
-read once that is decided, and how the evidence is counted (`date_texts`).
-
-`03/04/2025` is two dates. A reader that guesses puts a vehicle's defects a month away from the vehicle, and nobody
-sees it. So the order of day and month is decided by dates of the column that can be read one way only, and by how far
-both readings lie from the weeks in which the vehicles were built. Where neither decides, a setting does; without it
-the upload is refused.
+`03/04/2025` can be two dates. A reader that guesses moves a vehicle's defects by a month, and nobody notices. So the
+order of day and month is decided by the dates that can be read in one way only, and by how far both readings are from
+the weeks in which the vehicles were built. Where neither decides, a setting does; without it the upload is refused.
 """
 
 from dataclasses import dataclass, replace
@@ -16,9 +12,10 @@ from failure_platform.domain.rows.layouts import UploadRefusedError
 
 Order = Literal["day_first", "month_first"]
 
-_VEHICLES_THAT_SPEAK = 3
-_SHARE_THAT_AGREES = 0.95
-# A minute equals the month once in sixty times. A job at a fixed minute may always hit one month, hardly two.
+_MIN_VEHICLES = 3
+_MIN_AGREEMENT = 0.95
+# By chance, a minute equals the month once in sixty times. A job at a fixed minute may always match one month, but
+# hardly two.
 _HOURS_BY_CHANCE, _HOURS_BY_CHANCE_IN_ONE_MONTH, _ROWS_BY_CHANCE_IN_ONE_MONTH = 4, 6, 20
 _WHERE = "column DATA"
 
@@ -28,8 +25,8 @@ class DateReading:
     """How the dates of an upload are read.
 
     Args:
-        slashed: which part of `03/04/2025` is the day; `each_row` where the column mixes both orders: then a row is
-            read by what it alone shows, or by its vehicle's week, and is bad where neither tells.
+        slashed: which part of `03/04/2025` is the day. With `each_row` the column mixes both orders: a row is read by
+            its own date, or else by its vehicle's production week, and is bad where neither decides.
         iso_swapped: whether day and month of ISO dates are swapped back.
         to_the_hour: whether minutes and seconds are dropped, because the export printed something else there.
     """
@@ -44,8 +41,12 @@ AS_WRITTEN = DateReading()
 
 @dataclass(frozen=True)
 class DateRule:
-    """What the settings say about the dates of a kind: the order where nothing else decides, and whether times to the
-    hour are accepted from an export that prints the month in the minutes' place."""
+    """The settings for the dates of a kind.
+
+    Args:
+        order: the order of day and month where nothing else decides; None: the upload is refused then.
+        to_the_hour: whether times to the hour are accepted from an export that prints the month in place of minutes.
+    """
 
     order: Order | None = None
     to_the_hour: bool = False
@@ -53,15 +54,15 @@ class DateRule:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What the dates of one written form show, of which each can be read in two ways.
+    """Counts of the dates of one written form, each of which can be read in two ways.
 
     For slashes the first reading is day first, the second month first; for ISO dates as written, and swapped.
 
     Args:
-        dates: how many there are.
-        only_first: dates that exist in the first reading alone; `only_second` in the second.
-        either: dates that exist in both, as two days.
-        vehicles_first: vehicles with such a date whose first reading lies clearly nearer to their production week;
+        dates: number of dates.
+        only_first: dates that are valid in the first reading only; `only_second` in the second.
+        either: dates that are valid in both readings, as two different days.
+        vehicles_first: vehicles with such a date whose first reading is clearly nearer to their production week;
             `vehicles_second` the second.
         first_example: one of `only_first`, and so on; empty without any.
     """
@@ -78,32 +79,32 @@ class Evidence:
 
     @property
     def vehicles(self) -> int:
-        """How many vehicles speak for a reading."""
+        """Number of vehicles that support one of the readings."""
         return self.vehicles_first + self.vehicles_second
 
     @property
-    def vehicles_say(self) -> Literal["first", "second"] | None:
-        """The reading for which clearly most vehicles speak."""
-        if self.vehicles < _VEHICLES_THAT_SPEAK:
+    def majority(self) -> Literal["first", "second"] | None:
+        """The reading that nearly all vehicles support, if there are enough of them."""
+        if self.vehicles < _MIN_VEHICLES:
             return None
-        if self.vehicles_first >= _SHARE_THAT_AGREES * self.vehicles:
+        if self.vehicles_first >= _MIN_AGREEMENT * self.vehicles:
             return "first"
-        return "second" if self.vehicles_second >= _SHARE_THAT_AGREES * self.vehicles else None
+        return "second" if self.vehicles_second >= _MIN_AGREEMENT * self.vehicles else None
 
     @property
     def agreement(self) -> str:
-        """How clearly the vehicles speak, in words."""
+        """The share of vehicles that support the same reading, in words."""
         share = max(self.vehicles_first, self.vehicles_second) / max(self.vehicles, 1)
         return f"by the vehicles' production weeks ({share:.0%} of {self.vehicles:,} vehicles)".replace("%", " %")
 
 
 @dataclass(frozen=True)
 class Clock:
-    """What the clock times of a column show.
+    """Statistics of the clock times of a column.
 
     Args:
-        rows: dates with a clock time; in `minute_is_month` of them the minutes equal the month.
-        hours: how many different hours, of any day, they lie in; `months` the same.
+        rows: number of dates with a clock time; in `minute_is_month` of them the minutes equal the month.
+        hours: number of distinct hours, each of a certain day; `months` likewise.
         example: one of them; empty without any.
     """
 
@@ -115,12 +116,12 @@ class Clock:
 
     @property
     def may_show_the_month(self) -> bool:
-        """Whether no row speaks against the month standing in the minutes' place."""
+        """Whether every row is consistent with the month printed in place of the minutes."""
         return self.minute_is_month == self.rows
 
     @property
     def shows_the_month(self) -> bool:
-        """Whether the month stands in the minutes' place, beyond chance."""
+        """Whether the month is printed in place of the minutes, beyond chance."""
         if not self.rows or not self.may_show_the_month:
             return False
         if self.months > 1:
@@ -131,12 +132,12 @@ class Clock:
 def decide(kind: str, slashed: Evidence, iso: Evidence, rule: DateRule) -> tuple[DateReading, str]:
     """Return how the dates of a column with slashes are read, and why, in words.
 
-    Where the column contradicts itself, two exports were mixed, and what one row shows says nothing about the next:
-    unless the settings name the order, each row must speak for itself, and those that do not are set aside one by one.
-    Refusing the upload would hold back the rows that are certain, reading on by majority would guess.
+    Where the column contradicts itself, two exports were mixed, and one row is no evidence for the next. Unless the
+    settings name the order, each row is then read by itself, and the ambiguous ones are set aside one by one. Refusing
+    the upload would hold back the rows that are certain; deciding by majority would be a guess.
 
     Raises:
-        UploadRefusedError: nothing decides, or what decides contradicts the settings.
+        UploadRefusedError: there is no evidence and no setting, or the evidence contradicts the setting.
     """
     reading, words = _slashed(kind, slashed, rule)
     if not slashed.either and iso.either and not iso.only_first:
@@ -152,8 +153,8 @@ def check_clock(kind: str, clock: Clock, reading: DateReading, words: str, rule:
         UploadRefusedError: the export prints the month in the minutes' place, and the settings do not accept that.
     """
     if rule.to_the_hour and clock.rows and clock.may_show_the_month:
-        told = f"times kept to the hour, since the minutes show the month in all {clock.rows:,} of them"
-        return replace(reading, to_the_hour=True), f"{words}; {told}"
+        hours = f"times kept to the hour, since the minutes show the month in all {clock.rows:,} of them"
+        return replace(reading, to_the_hour=True), f"{words}; {hours}"
     if not clock.shows_the_month:
         return reading, words
     raise UploadRefusedError(
@@ -172,10 +173,10 @@ def _slashed(kind: str, shown: Evidence, rule: DateRule) -> tuple[Literal["day_f
         ("day_first", shown.only_first, "first"),
         ("month_first", shown.only_second, "second"),
     )
-    for order, only, voice in readings:
+    for order, only, name in readings:
         if only:
             reasons[order] = f"{only:,} {'date shows' if only == 1 else 'dates show'} it"
-        elif shown.vehicles_say == voice:
+        elif shown.majority == name:
             reasons[order] = shown.agreement
     match list(reasons.items()):
         case [(order, reason)] if rule.order in (None, order):
@@ -187,8 +188,8 @@ def _slashed(kind: str, shown: Evidence, rule: DateRule) -> tuple[Literal["day_f
     if rule.order is not None:
         return rule.order, f"{_words(rule.order)}, as date_order says"
     if reasons:
-        told = " and ".join(f"{_words(order)}: {reason}" for order, reason in reasons.items())
-        return "each_row", f"two orders mixed ({told}); each row by itself or by its vehicle's production week"
+        mixed = " and ".join(f"{_words(order)}: {reason}" for order, reason in reasons.items())
+        return "each_row", f"two orders mixed ({mixed}); each row by itself or by its vehicle's production week"
     raise _undecided(kind, shown)
 
 
@@ -197,19 +198,19 @@ def _words(order: Order) -> str:
 
 
 def _perhaps_swapped(iso: Evidence, slashed: Evidence) -> tuple[bool, str]:
-    """Say whether a spreadsheet took the dates that fit its own order for dates, and left the others as text."""
-    if iso.vehicles_say is None:
+    """Return whether a spreadsheet swapped the dates that fit its own order and left the others as text, and why."""
+    if iso.majority is None:
         raise UploadRefusedError(
             f"It cannot be told whether {iso.either:,} ISO dates have day and month swapped, such as "
             f"'{iso.either_example}'",
             _WHERE,
             f"Every ISO date could be either, and every date with slashes has a part above 12, such as "
             f"'{slashed.first_example or slashed.second_example}'. That is what a spreadsheet leaves behind when it "
-            "opens dates of another order: it swaps those it can. The production weeks of the vehicles do not tell.",
+            "opens dates of another order: it swaps those it can. The production weeks of the vehicles do not decide.",
             "Export again straight from the source system, with dates written YYYY-MM-DD HH:MM:SS, and do not open "
             "the file in a spreadsheet before dropping it.",
         )
-    if iso.vehicles_say == "first":
+    if iso.majority == "first":
         return False, f"ISO as written, {iso.agreement}"
     return True, f"ISO dates swapped back, since a spreadsheet had swapped day and month, {iso.agreement}"
 
@@ -229,9 +230,9 @@ def _undecided(kind: str, shown: Evidence) -> UploadRefusedError:
     return UploadRefusedError(
         f"Day and month cannot be told apart in {shown.either:,} dates, such as '{shown.either_example}'",
         _WHERE,
-        "No date has a part above 12, and the production weeks of the vehicles do not tell "
-        f"({shown.vehicles_first:,} speak for day first, {shown.vehicles_second:,} for month first; needed are "
-        f"{_VEHICLES_THAT_SPEAK}, and {_SHARE_THAT_AGREES:.0%} of one mind).".replace("%", " %"),
+        "No date has a part above 12, and the production weeks of the vehicles do not decide "
+        f"({shown.vehicles_first:,} support day first, {shown.vehicles_second:,} month first; needed are "
+        f"{_MIN_VEHICLES}, and {_MIN_AGREEMENT:.0%} agreement).".replace("%", " %"),
         f'Say which it is, in settings.toml: [date_order] {kind} = "day_first" (or "month_first"), or '
         f"FAILURE_PLATFORM_DATE_ORDER__{kind.upper()}=day_first, and materialise this partition again. Or export with "
         "dates written YYYY-MM-DD HH:MM:SS.",

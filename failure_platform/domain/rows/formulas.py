@@ -1,29 +1,27 @@
-r"""Texts that a spreadsheet would run as a formula: how they are made harmless, and read back as they were.
+r"""Escapes texts that a spreadsheet would run as formulas (CSV injection), and reads them back unchanged.
 
-Belongs here: that rule, for Python and, as patterns, for DuckDB. Does not belong here: writing or reading files.
-
-A text that begins with = + - @ TAB or CR gets a leading apostrophe, as OWASP advises; a number such as -5.3 stays
-one. A text that has apostrophes before such a sign gets one more, so that taking one away is always right.
+A text that begins with = + - @ TAB or CR gets a leading apostrophe, as OWASP advises; a number such as -5.3 does not.
+A text with apostrophes before such a sign gets one more, so that removing one always restores the text.
 """
 
 import re
 
-ARMED = r"^'*[=+\-@\t\r]"
+FORMULA = r"^'*[=+\-@\t\r]"
 """Pattern of the texts that get an apostrophe, unless they are numbers."""
 
-DISARMED = r"^'('*[=+\-@\t\r])"
-"""Pattern of the texts that lose one; put its first group in its place."""
+ESCAPED_FORMULA = r"^'('*[=+\-@\t\r])"
+"""Pattern of the texts that lose one; replace a match by its first group."""
 
-_ARMED = re.compile(ARMED)
-_DISARMED = re.compile(DISARMED)
+_FORMULA = re.compile(FORMULA)
+_ESCAPED_FORMULA = re.compile(ESCAPED_FORMULA)
 _NUMBER = re.compile(r"[+-][0-9.,]*[0-9][0-9.,]*([eE][+-]?[0-9]+)? *")
 
 
-def disarmed(text: str) -> str:
-    """Return the text as it can be shown to a spreadsheet."""
-    return f"'{text}" if _ARMED.match(text) and not _NUMBER.fullmatch(text) else text
+def escape_formula(text: str) -> str:
+    """Return the text in a form that a spreadsheet shows and does not run."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
 
 
-def rearmed(text: str) -> str:
-    """Return the text that was disarmed; any other text stays as it is, but for one apostrophe before such a sign."""
-    return _DISARMED.sub(r"\1", text, count=1)
+def unescape_formula(text: str) -> str:
+    """Return the text that was escaped; any other text is unchanged, except for an apostrophe before such a sign."""
+    return _ESCAPED_FORMULA.sub(r"\1", text, count=1)

@@ -1,8 +1,4 @@
-"""Where the table is in a file: which separator, which line is the header, which column is which. And refusals.
-
-Belongs here: decisions on the first lines or cells of a file, given as text, and the words in which a file is refused.
-Does not belong here: opening files (`resources`), or validation rows (`validation`).
-"""
+"""Finds the table in the first lines of a file: its separator, its header and its columns, or refuses the file."""
 
 import csv
 import difflib
@@ -16,29 +12,29 @@ from typing import Any
 from failure_platform.domain.contracts import CONTRACTS, Contract
 
 HEADER_WITHIN = 20
-"""How many lines or rows may stand before the header."""
+"""How many lines or rows are searched for the header."""
 
 QUARANTINE_ID = "quarantine_id"
-"""Column that any file may have, in either case: which row in quarantine a row puts right."""
+"""Column that any file may have, in upper or lower case: the row in quarantine that a row corrects."""
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 _LONGEST_QUOTED_NAME = 40
 _SHOWN_NAMES = 30
-# Far above any export; a reader takes memory and time for every column it is told of.
+# Far above any export; a reader takes memory and time for every column.
 _MOST_COLUMNS = 2_000
-# What pandas makes of a name that a table has again.
-_AGAIN = re.compile(r"(.+)\.[1-9][0-9]?")
+# How pandas renames a duplicate column.
+_DUPLICATE = re.compile(r"(.+)\.[1-9][0-9]?")
 
 
 class UploadRefusedError(Exception):
-    """A whole file cannot be taken. The message says what, where, why and what to do.
+    """A complete file is refused; the message says what, where, why and what to do.
 
-    `resembles` is the share of the required columns that a header named, 1 where the refusal is about something else:
-    among several sheets, one with next to no share is no table at all.
+    `resembles` is the share of the required columns that a header named, 1 where the refusal has another reason: among
+    several sheets, one with a small share is not a table of this kind.
     """
 
     def __init__(self, what: str, where: str, why: str, what_to_do: str, resembles: float = 1.0) -> None:
-        """Keep the parts; the message is a sentence of each."""
+        """Store the parts; the message has a sentence for each."""
         self.what, self.where, self.why, self.what_to_do = what, where, why, what_to_do
         self.resembles = resembles
         super().__init__(f"{what} ({where}). {why} {what_to_do}")
@@ -49,11 +45,11 @@ class Header:
     """A header that was found.
 
     Args:
-        row: its place among the rows searched, from 0.
+        row: its position among the rows searched, from 0.
         width: number of columns of the table, extra ones included.
-        blocks: column of the contract, or QUARANTINE_ID, to its place in a row, from 0; several where a table that
-            overflowed goes on to the right of itself.
-        extra: names of the columns that the contract does not know; ignored.
+        blocks: column of the contract, or QUARANTINE_ID, to its position in a row, from 0; several blocks where a table
+            continues to the right of itself.
+        extra: names of columns that are not in the contract; ignored.
         absent: contract columns that the file does not have; none of them is required.
     """
 
@@ -65,17 +61,17 @@ class Header:
 
     @property
     def corrects(self) -> bool:
-        """Whether the rows say which rows in quarantine they put right."""
+        """Whether the rows name the rows in quarantine that they correct."""
         return QUARANTINE_ID in self.blocks[0]
 
 
 def same_name(text: str) -> str:
-    """Return what a header name is compared by: compatibility forms, outer blanks and case do not count."""
+    """Return the form in which header names are compared: NFKC, stripped, case folded."""
     return unicodedata.normalize("NFKC", text).strip().casefold()
 
 
 def split_line(line: str, separator: str) -> list[str]:
-    """Split one line of a delimited file, quotes respected, but for a line so long that it can be no header."""
+    """Split one line of a delimited file, respecting quotes, unless it is too long for a header."""
     try:
         return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
@@ -83,9 +79,9 @@ def split_line(line: str, separator: str) -> list[str]:
 
 
 def find_separator(lines: Sequence[str], contract: Contract) -> str:
-    """Return the separator that makes one of the first lines name the most columns of the contract.
+    """Return the separator with which one of the first lines names the most columns of the contract.
 
-    Where none names any, the most frequent separator is returned, so that the refusal can show the columns.
+    If no line names any, return the most frequent separator, so that the refusal can list the columns.
     """
 
     def score(separator: str) -> tuple[int, int]:
@@ -99,6 +95,8 @@ def find_separator(lines: Sequence[str], contract: Contract) -> str:
 def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -> Header:
     """Find the contract's header among the first rows of a table.
 
+    The same columns repeated in the same order are a further block of the table, whatever is between the blocks.
+
     Args:
         rows: the first rows, cells as text; at most `HEADER_WITHIN` of them are searched.
         contract: what the upload should be.
@@ -106,8 +104,6 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
 
     Raises:
         UploadRefusedError: no header, a required column missing or named twice, or another kind's header.
-
-    The same columns in the same order again are a further block of the table, whatever stands between the blocks.
     """
     searched = rows[:HEADER_WITHIN]
     best = max(range(len(searched)), key=lambda place: len(_named(searched[place], contract)), default=None)
@@ -138,10 +134,10 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
     )
 
 
-def findings(headers: Sequence[Header], contract: Contract) -> dict[str, Any]:
-    """Return what was understood of a file's headers, the first being the one that was looked for.
+def header_findings(headers: Sequence[Header], contract: Contract) -> dict[str, Any]:
+    """Return the findings about a file's headers, by their keys in `domain.rows.findings`; the first header leads.
 
-    `side_by_side_blocks` and `corrects_quarantine` are told only of files in which they are more than usual.
+    `side_by_side_blocks` and `corrects_quarantine` are left out of ordinary files.
     """
     found: dict[str, Any] = {
         "header_line": headers[0].row + 1,
@@ -156,13 +152,13 @@ def findings(headers: Sequence[Header], contract: Contract) -> dict[str, Any]:
 
 
 def _blocks(names: Sequence[str], contract: Contract, where: str) -> tuple[dict[str, int], ...]:
-    """Return the places of the columns, block by block, and refuse names that stand again outside a whole block."""
+    """Return the positions of the columns, block by block; refuse duplicate names outside a complete block."""
     known = {same_name(name): name for name in (*contract.names, QUARANTINE_ID)}
     exact = [(known[same_name(name)], place) for place, name in enumerate(names) if same_name(name) in known]
-    written = {name: known.get(_AGAIN.sub(r"\1", same_name(name))) for name in names}
-    again = [(known_as, place) for place, name in enumerate(names) if (known_as := written[name])]
+    written = {name: known.get(_DUPLICATE.sub(r"\1", same_name(name))) for name in names}
+    renamed = [(known_as, place) for place, name in enumerate(names) if (known_as := written[name])]
     width = len({name for name, _ in exact})
-    for found in (again, exact):
+    for found in (renamed, exact):
         blocks = [dict(found[start : start + width]) for start in range(0, len(found), width)]
         if all(list(block) == list(blocks[0]) and len(block) == width for block in blocks):
             return tuple(blocks)
@@ -189,12 +185,12 @@ def _refuse_unclear(names: Sequence[str], where: str) -> None:
             f"The header names {broken[0][:_LONGEST_QUOTED_NAME]!r}",
             where,
             "It holds a NUL, which no one can see, so it is not clear which column is meant.",
-            "Export it again, or write the names anew.",
+            "Export it again, or type the names again.",
         )
 
 
 def _named(cells: Sequence[str], contract: Contract) -> Counter[str]:
-    """Count how often each column of the contract is named in a row."""
+    """Count how often a row names each column of the contract."""
     by_name = {same_name(name): name for name in contract.names}
     return Counter(by_name[same_name(cell)] for cell in cells if same_name(cell) in by_name)
 

@@ -1,20 +1,17 @@
-"""Turns rows of text into typed rows, each with the list of what is wrong with it. Compiled from the contract.
+"""Compiles a contract into Ibis expressions that turn rows of text into typed rows, each with the list of its faults.
 
-Belongs here: the contract's columns and checks as Ibis expressions. Does not belong here: what a blank, a number and a
-date look like (`cell_texts`, `date_texts`), running them, what the checks are (`contracts`).
+Validation is a chain of steps, each an expression on the named result of the previous one, because an engine that gets
+them as a single expression evaluates the shared parts many times:
 
-The work is steps, each an expression on the named result of the one before, because an engine that gets them as one
-expression would evaluate the shared parts again and again:
+    rows      -> `texts`:     text columns stripped and case folded; the others as they are
+    texts     -> `casts`:     `cast <column>`: a plain cast of the others, NULL where it fails
+    casts     -> `irregular`: `irregular <column>`: the stripped text of cells that a plain cast fails on or misreads
+    irregular -> `typed`:     `<column>` typed, NULL where the text has no such value; `text <column>` as it was
+    typed     -> `checked`:   `<n>`: whether the row has the n-th of the possible faults
+    checked   -> `validated`: typed columns and `reasons`, an array of text, empty for a good row
 
-    rows   -> `texts`:  text columns without outer blanks, case folded; the others as they are
-    texts  -> `plain`:  `plain <column>`: a plain cast of the others, NULL where it fails
-    plain  -> `sifted`: `odd <column>`: the stripped text of cells that a plain cast does not read, or misreads
-    sifted -> `typed`:  `<column>` typed, NULL where that cannot be; `text <column>` as it was
-    typed  -> `looked`: `<n>`: whether the n-th thing that can be wrong is wrong
-    looked -> `validated`: typed columns and `reasons`, an array of text, empty for a good row
-
-Each row of a plant's history passes here, and nearly every cell is written as its value prints. So a cell is cast, and
-only the odd one is stripped and looked at with regular expressions.
+Every row of a plant's history is validated, and nearly every cell is written as its value prints. So cells are cast,
+and only the irregular ones are stripped and matched with regular expressions.
 """
 
 import functools
@@ -29,28 +26,28 @@ import ibis
 from failure_platform.domain.contracts import CONTRACTS, Column, Contract, ContractError, check_words
 from failure_platform.domain.rows.cell_texts import (
     blank,
+    full_match,
+    integer,
+    is_canonical_integer,
+    is_canonical_number,
     is_finite,
-    is_usual_number,
-    is_usual_whole_number,
-    matches_whole,
+    left,
     number,
-    start,
     stripped,
-    whole_number,
 )
-from failure_platform.domain.rows.date_texts import is_usual_moment, moment, undecided
+from failure_platform.domain.rows.date_texts import is_ambiguous, is_canonical_timestamp, timestamp
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading
 
 _IBIS_TYPES = {"text": "string", "integer": "int32", "number": "float64", "timestamp": "timestamp"}
 _FAULTS = {"integer": "not a whole number", "number": "not a number", "timestamp": "not a date and time"}
-_CARRIED = {"row": "int64", "latest": "timestamp"}
-_LONGEST_SHOWN = 60
-_WHOLE_WITH_POINT = r"^(-?[0-9]+)\.0+$"
+_PASSED_THROUGH = {"row": "int64", "latest": "timestamp"}
+_MAX_SHOWN = 60
+_INTEGER_WITH_POINT = r"^(-?[0-9]+)\.0+$"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of validation: an expression whose result the next step knows as `name`."""
+    """One step of validation: an expression whose result the next step reads as the table `name`."""
 
     name: str
     expression: ibis.Table
@@ -60,16 +57,16 @@ def steps(contract: Contract, source: str, reading: DateReading = AS_WRITTEN) ->
     """Return the steps that validate the rows of the table `source`.
 
     Args:
-        contract: what the rows must be.
-        source: name of a table with every column of the contract as text, `row`, a BIGINT, and `latest`, the time
-            that no row can be newer than, or NULL.
+        contract: the columns and checks.
+        source: name of a table with every column of the contract as text, `row` (BIGINT), and `latest`: rows with a
+            newer time are bad; NULL for no limit.
         reading: how the upload's dates are read.
 
     Returns:
         the steps in order; the last, `validated`, has `row`, the typed columns in the contract's order, and `reasons`.
     """
     made: list[Step] = []
-    table = ibis.table({**_CARRIED, **dict.fromkeys(contract.names, "string")}, name=source)
+    table = ibis.table({**_PASSED_THROUGH, **dict.fromkeys(contract.names, "string")}, name=source)
     for name, step in _STEPS.items():
         made.append(Step(name, step(contract, reading, table)))
         table = ibis.table(made[-1].expression.schema(), name=name)
@@ -77,7 +74,7 @@ def steps(contract: Contract, source: str, reading: DateReading = AS_WRITTEN) ->
 
 
 def breaking_rows(contract: Contract, table: str) -> ibis.Table:
-    """Return the typed rows of a lake table that break the contract: the second look, at what is stored."""
+    """Return the rows of a lake table that violate the contract, to check the stored rows a second time."""
     types = {column.name: _IBIS_TYPES[column.type] for column in contract.columns}
     rows = ibis.table({**types, "upload": "string"}, name=table)
     wrong: list[Any] = []
@@ -95,55 +92,66 @@ def _texts(contract: Contract, _: DateReading, rows: ibis.Table) -> ibis.Table:
     return rows.mutate(**tidy)
 
 
-def _plain(contract: Contract, _: DateReading, texts: ibis.Table) -> ibis.Table:
+def _casts(contract: Contract, _: DateReading, texts: ibis.Table) -> ibis.Table:
     to_cast = [column for column in contract.columns if column.type != "text"]
-    return texts.mutate(**{f"plain {c.name}": texts[c.name].try_cast(_IBIS_TYPES[c.type]) for c in to_cast})
+    return texts.mutate(**{f"cast {c.name}": texts[c.name].try_cast(_IBIS_TYPES[c.type]) for c in to_cast})
 
 
-def _sifted(contract: Contract, reading: DateReading, plain: ibis.Table) -> ibis.Table:
-    odd = {}
+def _irregular(contract: Contract, reading: DateReading, casts: ibis.Table) -> ibis.Table:
+    irregular = {}
     for column in contract.columns:
         if column.type != "text":
-            text, value = plain[column.name], plain[f"plain {column.name}"]
-            usual: Any = _USUAL[column.type](text, value)
+            text, value = casts[column.name], casts[f"cast {column.name}"]
+            canonical: Any = _CANONICAL[column.type](text, value)
             if column.type == "timestamp" and reading.iso_swapped:
-                usual = ibis.literal(False)
-            odd[f"odd {column.name}"] = ibis.cases((usual, ibis.null("string")), else_=stripped(text))
-    return plain.mutate(**odd)
+                canonical = ibis.literal(False)
+            irregular[f"irregular {column.name}"] = ibis.cases((canonical, ibis.null("string")), else_=stripped(text))
+    return casts.mutate(**irregular)
 
 
-def _typed(contract: Contract, reading: DateReading, sifted: ibis.Table) -> ibis.Table:
-    values = {column.name: _value(column, reading, sifted) for column in contract.columns}
-    texts = {f"text {name}": sifted[name] for name in contract.names}
-    odd = {f"odd {column.name}": _odd(column, sifted) for column in contract.columns if column.type != "text"}
-    return sifted.select(*_CARRIED, **values, **texts, **odd)
+def _typed(contract: Contract, reading: DateReading, irregular: ibis.Table) -> ibis.Table:
+    values = {column.name: _value(column, reading, irregular) for column in contract.columns}
+    texts = {f"text {name}": irregular[name] for name in contract.names}
+    to_parse = {
+        f"irregular {column.name}": _irregular_text(column, irregular)
+        for column in contract.columns
+        if column.type != "text"
+    }
+    return irregular.select(*_PASSED_THROUGH, **values, **texts, **to_parse)
 
 
-def _looked(contract: Contract, reading: DateReading, typed: ibis.Table) -> ibis.Table:
+def _checked(contract: Contract, reading: DateReading, typed: ibis.Table) -> ibis.Table:
     faults = _faults(contract, reading, typed)
-    return typed.mutate(**{str(place): wrong for place, (wrong, _) in enumerate(faults)})
+    return typed.mutate(**{str(number): condition for number, (condition, _) in enumerate(faults)})
 
 
-def _validated(contract: Contract, reading: DateReading, looked: ibis.Table) -> ibis.Table:
-    said = [(looked[str(place)], words) for place, (_, words) in enumerate(_faults(contract, reading, looked))]
-    anything = functools.reduce(operator.or_, [wrong for wrong, _ in said])
-    listed = ibis.array([ibis.cases(one) for one in said]).filter(lambda one: one.notnull())
-    # Most rows are good: the list is put together only where something is wrong.
+def _validated(contract: Contract, reading: DateReading, checked: ibis.Table) -> ibis.Table:
+    faults = [(checked[str(place)], reason) for place, (_, reason) in enumerate(_faults(contract, reading, checked))]
+    is_bad = functools.reduce(operator.or_, [condition for condition, _ in faults])
+    reasons = ibis.array([ibis.cases(fault) for fault in faults]).filter(lambda reason: reason.notnull())
+    # Most rows are good: the array is built for bad rows only.
     none: Any = ibis.literal([], type="array<string>")
-    values = {column.name: _with_default(column, looked) for column in contract.columns}
-    return looked.select("row", **values, reasons=ibis.cases((anything, listed), else_=none))
+    values = {column.name: _with_default(column, checked) for column in contract.columns}
+    return checked.select("row", **values, reasons=ibis.cases((is_bad, reasons), else_=none))
 
 
-_USUAL: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
-    {"integer": is_usual_whole_number, "number": is_usual_number, "timestamp": is_usual_moment}
+_CANONICAL: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType(
+    {"integer": is_canonical_integer, "number": is_canonical_number, "timestamp": is_canonical_timestamp}
 )
 _STEPS: Mapping[str, Callable[[Contract, DateReading, ibis.Table], ibis.Table]] = MappingProxyType(
-    {"texts": _texts, "plain": _plain, "sifted": _sifted, "typed": _typed, "looked": _looked, "validated": _validated}
+    {
+        "texts": _texts,
+        "casts": _casts,
+        "irregular": _irregular,
+        "typed": _typed,
+        "checked": _checked,
+        "validated": _validated,
+    }
 )
 
 
 def _faults(contract: Contract, reading: DateReading, typed: ibis.Table) -> list[tuple[Any, Any]]:
-    """Return (what is wrong, in which words) for everything that can be; the conditions are never NULL."""
+    """Return (condition, reason) of every fault that a row can have; the conditions are never NULL."""
     return [fault for column in contract.columns for fault in _column_faults(contract, column, reading, typed)]
 
 
@@ -151,15 +159,15 @@ def _column_faults(
     contract: Contract, column: Column, reading: DateReading, typed: ibis.Table
 ) -> list[tuple[Any, Any]]:
     value = typed[column.name]
-    text = start(stripped(typed[f"text {column.name}"]), _LONGEST_SHOWN)
+    text = left(stripped(typed[f"text {column.name}"]), _MAX_SHOWN)
     shown: Any = ibis.literal("") if column.personal else ": '" + text + "'"
-    is_blank = ibis.cases((value.isnull(), blank(_odd(column, typed))), else_=False)
+    is_blank = ibis.cases((value.isnull(), blank(_irregular_text(column, typed))), else_=False)
     faults: list[tuple[Any, Any]] = []
     if column.type != "text":
         untyped = value.isnull() & ~is_blank
         if column.type == "number":
             untyped = untyped | (value.notnull() & ~is_finite(value))
-        faults.append((untyped, _untyped_words(column, reading, typed) + shown))
+        faults.append((untyped, _untyped_reason(column, reading, typed) + shown))
     if not column.nullable and column.default is None:
         faults.append((is_blank, ibis.literal(f"{column.name}: missing")))
     for check in contract.model.to_schema().columns[column.name].checks:
@@ -171,17 +179,17 @@ def _column_faults(
     return faults
 
 
-def _untyped_words(column: Column, reading: DateReading, typed: ibis.Table) -> Any:
-    words = f"{column.name}: {_FAULTS[column.type]}"
+def _untyped_reason(column: Column, reading: DateReading, typed: ibis.Table) -> Any:
+    reason = f"{column.name}: {_FAULTS[column.type]}"
     if column.type != "timestamp" or reading.slashed != "each_row":
-        return ibis.literal(words)
-    told = f"{column.name}: day and month cannot be told apart"
-    return ibis.cases((undecided(_odd(column, typed), typed["KNR"]), told), else_=words)
+        return ibis.literal(reason)
+    ambiguous = f"{column.name}: day and month cannot be told apart"
+    return ibis.cases((is_ambiguous(_irregular_text(column, typed), typed["KNR"]), ambiguous), else_=reason)
 
 
-def _odd(column: Column, rows: ibis.Table) -> Any:
-    """Return the stripped text of a cell that a plain cast does not read, NULL for the others."""
-    return rows[f"text {column.name}" if column.type == "text" else f"odd {column.name}"]
+def _irregular_text(column: Column, rows: ibis.Table) -> Any:
+    """Return the stripped text of a cell that a plain cast fails on, NULL for the others; of text columns the text."""
+    return rows[f"text {column.name}" if column.type == "text" else f"irregular {column.name}"]
 
 
 def _with_default(column: Column, typed: ibis.Table) -> Any:
@@ -189,7 +197,7 @@ def _with_default(column: Column, typed: ibis.Table) -> Any:
     if column.default is None:
         return value
     default: Any = ibis.literal(column.default, _IBIS_TYPES[column.type])
-    return ibis.cases((value.isnull() & blank(_odd(column, typed)), default), else_=value)
+    return ibis.cases((value.isnull() & blank(_irregular_text(column, typed)), default), else_=value)
 
 
 def _negated(check: Any) -> str:
@@ -201,27 +209,28 @@ def _compiled(check: Any, value: Any) -> Any:
     compiler = _CHECKS.get(check.name)
     if compiler is None or not check.ignore_na or check.groupby is not None:
         raise ContractError(
-            f"The check '{check.name}' cannot be compiled. Use one of {', '.join(_CHECKS)} as it stands, "
+            f"The check '{check.name}' cannot be compiled. Use one of {', '.join(_CHECKS)} unchanged, "
             f"or add it to _CHECKS in domain/rows/validation.py."
         )
     return compiler(value, check.statistics)
 
 
 def _matches(value: Any, statistics: Mapping[str, Any]) -> Any:
-    """Do as pandera does: anchored at the start only; and as Python does: `$` also stands before a last line end.
+    """Match as pandera does, anchored at the start only; and as Python does, where `$` also matches before a final
+    line end.
 
     Raises:
-        ContractError: Python's and the engine's regular expressions read the pattern differently.
+        ContractError: Python and DuckDB interpret the pattern differently.
     """
     pattern = str(statistics["pattern"])
     body = pattern.removeprefix("^").removesuffix("$")
     if any(sign in body for sign in ("\\d", "\\w", "\\s", "\\b", "\\D", "\\W", "\\S", "\\B", "(?", "$", "^", "\\1")):
-        # A caret inside brackets negates a set and means the same in both, but so far no contract needs one.
+        # A caret inside brackets negates a set and means the same in both, but no contract needs one so far.
         raise ContractError(
             f"The pattern {pattern} cannot be compiled: spell out sets such as [0-9], and use no look-around, "
             f"back-reference or inner anchor; they differ between Python and the database."
         )
-    return matches_whole(value, f"(?:{body})" + (r"\n?" if pattern.endswith("$") else r"(?s:.*)"))
+    return full_match(value, f"(?:{body})" + (r"\n?" if pattern.endswith("$") else r"(?s:.*)"))
 
 
 _CHECKS: Mapping[str, Callable[[Any, Mapping[str, Any]], Any]] = MappingProxyType(
@@ -241,21 +250,21 @@ def _tidy(column: Column, text: Any) -> Any:
     text = stripped(text).replace("\\u00B0", "°").replace("\\u00b0", "°")
     if column.fold:
         text = text.upper()
-    return text.re_replace(_WHOLE_WITH_POINT, r"\1") if column.whole else text
+    return text.re_replace(_INTEGER_WITH_POINT, r"\1") if column.strip_point_zero else text
 
 
-def _value(column: Column, reading: DateReading, sifted: ibis.Table) -> Any:
-    text = sifted[column.name]
+def _value(column: Column, reading: DateReading, rows: ibis.Table) -> Any:
+    text = rows[column.name]
     if column.type == "text":
         return ibis.cases((blank(text), ibis.null("string")), else_=text)
-    odd, plain = _odd(column, sifted), sifted[f"plain {column.name}"]
+    irregular, cast = rows[f"irregular {column.name}"], rows[f"cast {column.name}"]
     match column.type:
         case "integer":
-            return ibis.cases((odd.isnull(), plain), else_=whole_number(odd))
+            return ibis.cases((irregular.isnull(), cast), else_=integer(irregular))
         case "number":
-            return ibis.cases((odd.isnull(), plain), else_=number(odd))
+            return ibis.cases((irregular.isnull(), cast), else_=number(irregular))
         case "timestamp":
-            value = ibis.cases((odd.isnull(), plain), else_=moment(odd, sifted["KNR"], reading))
+            value = ibis.cases((irregular.isnull(), cast), else_=timestamp(irregular, rows["KNR"], reading))
             return value.truncate("h") if reading.to_the_hour else value
 
 

@@ -1,8 +1,4 @@
-"""From the cells of a sequence to what a network reads: tests as positions in a vocabulary, numbers on one scale.
-
-What belongs here: the layout of the columns, the vocabulary, scaling. What does not: which rows a sequence holds
-(cells), the network (network).
-"""
+"""Encodes the cells of a sequence for the network: tests as positions in a vocabulary, numbers on a common scale."""
 
 from dataclasses import dataclass
 
@@ -13,26 +9,26 @@ from numpy.typing import NDArray
 from failure_platform.domain.features.sequences import CHANNELS
 
 Floats = NDArray[np.float32]
-# Of each step: value on its test's scale, whether there is a value, whether the verdict was NOK, log hours.
+# Per step: value on its test's scale, whether there is a value, whether the verdict was NOK, log hours.
 NUMBERS = 4
-# Positions in the vocabulary before the known tests: a step without a row, and a test too rare or new to be known.
+# Positions in the vocabulary before the known tests: padding (a step without a row), and out-of-vocabulary tests.
 NO_ROW, OTHER_TEST, FIRST_TEST = 0, 1, 2
 _NOK = 13
-# A value this many spreads out is far out, and says no more by being farther.
+# Scaled values are clipped here; beyond, the distance carries no further information.
 _FARTHEST = 8.0
 _QUARTILES = np.array([0.25, 0.5, 0.75])
-# Between the outer quartiles of a normal curve lie so many of its standard deviations.
-_BETWEEN_QUARTILES = np.float32(1.349)
+# The interquartile range of a normal distribution, in standard deviations.
+_NORMAL_IQR = np.float32(1.349)
 
 
 @dataclass(frozen=True)
 class Scales:
-    """What the training side tells about tests and times.
+    """The vocabulary and the scales, fitted on the training part.
 
     Attributes:
         codes: the known tests, ascending, shape (tests,).
         centre: median of each test's values, then the median over all other tests; shape (tests + 1,).
-        spread: a normal curve's standard deviation with the same quartiles, likewise.
+        spread: interquartile range as a standard deviation (that of a normal distribution), likewise.
         hours: mean and standard deviation of ln(1 + hours), shape (2,).
     """
 
@@ -42,12 +38,12 @@ class Scales:
     hours: Floats
 
 
-def learn_scales(x: Floats, rarest: int) -> Scales:
-    """Return the vocabulary and the scales of the training side.
+def fit_scales(x: Floats, rarest: int) -> Scales:
+    """Return the vocabulary and the scales of the training part.
 
     Args:
         x: cells in the order of `sequences.sequence_names`, shape (vehicles, 4 x steps), NaN where there is none.
-        rarest: fewest rows of a test that gets a position of its own.
+        rarest: minimal number of rows of a test in the vocabulary.
     """
     test, _, value, hours = _channels(x)
     rows = pd.DataFrame({"test": test.ravel(), "value": value.ravel()}).dropna(subset="test")
@@ -62,15 +58,15 @@ def learn_scales(x: Floats, rarest: int) -> Scales:
     return Scales(
         codes=codes.astype(np.float32),
         centre=centre,
-        spread=_or_one((high - low) / _BETWEEN_QUARTILES),
+        spread=_or_one((high - low) / _NORMAL_IQR),
         hours=np.append(mean, _or_one(deviation)),
     )
 
 
-def read(x: Floats, scales: Scales) -> tuple[NDArray[np.int64], Floats]:
+def encode(x: Floats, scales: Scales) -> tuple[NDArray[np.int64], Floats]:
     """Return positions in the vocabulary, shape (vehicles, steps), and numbers, shape (vehicles, steps, NUMBERS).
 
-    The oldest row comes first; steps without a row stand before it and hold zeros.
+    The oldest row is first; it is preceded by padding with zeros.
     """
     test, status, value, hours = (channel[:, ::-1] for channel in _channels(x))
     others = len(scales.codes)
@@ -90,5 +86,5 @@ def _channels(x: Floats) -> tuple[Floats, ...]:
 
 
 def _or_one(spread: Floats | np.float32) -> Floats:
-    """Return the spreads, with 1 where nothing varies."""
+    """Return the spreads, with 1 in place of 0."""
     return np.where(spread > 0, spread, 1).astype(np.float32)

@@ -1,9 +1,6 @@
-"""A scikit-learn classifier over sequences of test results, kept as plain numpy arrays.
+"""A scikit-learn classifier over sequences of test results.
 
-What belongs here: fit, predict_proba, and the refusal without the optional libraries. What does not: the network
-(network), its inputs (inputs), which settings are tried (families.sequence).
-
-The fitted weights are numpy arrays, so that skops keeps the model and loading it runs nothing of PyTorch.
+The fitted weights are numpy arrays, so that skops can store the model and loading it does not run PyTorch.
 """
 
 from types import ModuleType
@@ -15,40 +12,40 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from failure_platform.domain.features.sequences import CHANNELS
-from failure_platform.domain.sequence.inputs import FIRST_TEST, NUMBERS, Scales, learn_scales, read
+from failure_platform.domain.sequence.inputs import FIRST_TEST, NUMBERS, Scales, encode, fit_scales
 
 
 class SequenceExtraError(ImportError):
-    """The libraries of the sequence model are not installed; the message says how to install them."""
+    """The optional libraries of the sequence model are not installed; the message tells how to install them."""
 
 
 def network() -> ModuleType:
-    """Return the module that trains and asks the network.
+    """Return the module that trains and evaluates the network.
 
     Raises:
         SequenceExtraError: PyTorch or skorch is not installed, or does not load.
     """
     try:
-        from failure_platform.domain.sequence import network as loop
+        from failure_platform.domain.sequence import network as module
     except ImportError as error:
         raise SequenceExtraError(
             f"The sequence model needs PyTorch and skorch, which do not load here ({error}). Install them with "
             "`make setup-sequence`, or `pip install 'failure-platform[sequence]'`, or take `sequence` out of the "
             "families in the settings."
         ) from error
-    return loop
+    return module
 
 
 class SequenceClassifier(ClassifierMixin, BaseEstimator):
     """An LSTM over the newest test results of a vehicle, oldest first, fitted by log loss without class weights.
 
-    X has the columns of `sequences.sequence_names`, in that order, NaN where there is none. Rows come oldest vehicle
-    first (the platform orders them by KNR, which begins with year and week): the newest, which hold `stop_share` of the
-    failures, are not learnt from, but say when to stop. On the CPU the same data, parameters and seed give the same
-    model.
+    X has the columns of `sequence_names`, in that order, NaN for a missing cell. Its rows are ordered by age, oldest
+    vehicle first (the platform orders them by KNR, which begins with year and week). The newest rows, with `stop_share`
+    of the failures, are not trained on; they are the validation set of early stopping. On the CPU the same data,
+    parameters and seed give the same model.
 
     Attributes after fit: classes_, weights_ (arrays by name), codes_, centre_, spread_, hours_ (see
-    sequence_inputs.Scales), epochs_ (best pass over the data), device_ (trained on).
+    `domain.sequence.inputs.Scales`), epochs_ (number of the best epoch), device_ (trained on).
     """
 
     def __init__(
@@ -67,7 +64,7 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         device: str = "auto",
         seed: int = 0,
     ) -> None:
-        """Keep the parameters: `rarest` as in learn_scales, `units` and `dropout` of the LSTM, others as in Loop."""
+        """Store the parameters: `rarest` as in fit_scales, `units` and `dropout` of the LSTM, others as in Training."""
         self.units = units
         self.embedding = embedding
         self.dropout = dropout
@@ -100,13 +97,13 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
                 "least two failures and a vehicle that did not fail before the last of them"
             )
         weight = _check_sample_weight(sample_weight, x, dtype=np.float32)
-        scales = learn_scales(x, self.rarest)
+        scales = fit_scales(x, self.rarest)
         self.codes_, self.centre_ = scales.codes, scales.centre
         self.spread_, self.hours_ = scales.spread, scales.hours
         self.classes_ = np.array([0, 1])
         self.device_ = lstm.device(self.device)
-        loop = lstm.Loop(self.rate, self.decay, self.batch, self.epochs, self.patience, self.device_, self.seed)
-        self.weights_, self.epochs_ = lstm.fit(self._shape(), loop, read(x, scales), labels, weight, older)
+        training = lstm.Training(self.rate, self.decay, self.batch, self.epochs, self.patience, self.device_, self.seed)
+        self.weights_, self.epochs_ = lstm.fit(self._shape(), training, encode(x, scales), labels, weight, older)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:  # noqa: N803 - sklearn's
@@ -115,11 +112,11 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
         lstm = network()
         x = validate_data(self, X, dtype=np.float32, ensure_all_finite="allow-nan", reset=False)
         scales = Scales(self.codes_, self.centre_, self.spread_, self.hours_)
-        failed = lstm.probabilities(self._shape(), self.weights_, read(x, scales))
+        failed = lstm.probabilities(self._shape(), self.weights_, encode(x, scales))
         return np.column_stack([1 - failed, failed])
 
     def predict(self, X: ArrayLike) -> NDArray[np.int64]:  # noqa: N803 - sklearn's
-        """Return the likelier class of each vehicle, shape (vehicles,)."""
+        """Return the more probable class of each vehicle, shape (vehicles,)."""
         likelier: NDArray[np.int64] = self.classes_[(self.predict_proba(X)[:, 1] > 0.5).astype(int)]
         return likelier
 
@@ -141,6 +138,6 @@ class SequenceClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _older(y: NDArray[np.int64], stop_share: float) -> int:
-    """Return how many rows stand before the newest that hold that share of the failures, at least one of them."""
+    """Return the number of rows before the newest ones, which hold that share of the failures, at least one."""
     failures = np.flatnonzero(y)
     return int(failures[int(len(failures) * (1 - stop_share))]) if len(failures) else len(y)

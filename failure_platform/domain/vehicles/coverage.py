@@ -1,7 +1,4 @@
-"""Coverage: the days of which the falhas uploads tell, so that "no failure" can be said of them.
-
-What belongs here: the period of each upload, and their union. What does not: what follows for a label (labels).
-"""
+"""Coverage: the days for which the falhas uploads are complete, so that no failure recorded means no failure."""
 
 from datetime import date
 
@@ -15,11 +12,11 @@ from failure_platform.domain.vehicles.lake_tables import LakeTables
 def upload_periods(lake: LakeTables) -> ir.Table:
     """Return the period of each merged falhas upload: as declared for its file name, else its own days.
 
-    Its own days go from the first one at 00:00 to the last one at 24:00, since an export is made of whole days.
+    Its own days are those from its first to its last DATA, both complete, since exports are made by day.
 
     Returns:
-        upload, covered_from, covered_to (timestamps, from inclusive to exclusive); none for an upload without rows
-        that nobody declared anything about.
+        upload, covered_from (inclusive), covered_to (exclusive; timestamps); no row for an upload without rows and
+        without a declared period.
     """
     merged = lake.uploads.filter(lake.uploads.kind == "falhas", lake.uploads.state == "merged")
     declared = lake.declared_periods.items()
@@ -32,23 +29,26 @@ def upload_periods(lake: LakeTables) -> ir.Table:
 
 
 def coverage(lake: LakeTables, target: Target | None = None) -> ir.Table:
-    """Return the periods of which failures are known: the union of the uploads' periods.
+    """Return the periods for which failures are known: the union of the uploads' periods.
 
-    Periods that touch or overlap become one; a day between two uploads that no upload names stays a gap. Older exports
-    have no S_GROUP_ID: they say nothing of a target that asks for failure groups, and do not count for it.
+    Periods that touch or overlap are merged; a day that no upload covers stays a gap. Older exports have no S_GROUP_ID
+    and do not count for a target with failure groups.
 
     Returns:
-        covered_from, covered_to (timestamps, from inclusive to exclusive); disjoint, possibly empty.
+        covered_from (inclusive), covered_to (exclusive; timestamps); disjoint, possibly empty.
     """
     periods = upload_periods(lake)
     if target is not None and target.failure_groups is not None:
-        brought = lake.falhas.group_by("upload").aggregate(groups=lake.falhas.S_GROUP_ID.count())
-        periods = periods.anti_join(brought.filter(brought.groups == 0), "upload")
+        groups = lake.falhas.group_by("upload").aggregate(groups=lake.falhas.S_GROUP_ID.count())
+        periods = periods.anti_join(groups.filter(groups.groups == 0), "upload")
     days = periods.select("covered_from", "covered_to").distinct()
     before = ibis.window(order_by=[days.covered_from, days.covered_to], preceding=(None, 1))
-    seen = days.mutate(reached=days.covered_to.max().over(before))
-    # A period that starts after everything before it has ended opens a new island; the running sum numbers them.
-    opens = seen.mutate(opens=(seen.reached.isnull() | (seen.covered_from > seen.reached)).cast("int64"))
+    extended = days.mutate(reached=days.covered_to.max().over(before))
+    # Gaps and islands: a period that starts after all previous ones have ended opens an island; the running sum numbers
+    # them.
+    opens = extended.mutate(
+        opens=(extended.reached.isnull() | (extended.covered_from > extended.reached)).cast("int64")
+    )
     upto = ibis.window(order_by=[opens.covered_from, opens.covered_to], preceding=None, following=0)
     islands = opens.mutate(island=opens.opens.sum().over(upto))
     united = islands.group_by("island").aggregate(

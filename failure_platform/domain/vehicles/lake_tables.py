@@ -1,8 +1,4 @@
-"""The lake as the modelling rules see it: four Ibis tables on any engine, and what was declared about uploads.
-
-What belongs here: the bundle of tables, and which of their columns the rules read.
-What does not: how the tables are written or opened (resources), and what their columns mean (contracts).
-"""
+"""The lake's tables that the modelling rules read, as Ibis tables of any engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,14 +9,14 @@ import ibis.expr.types as ir
 
 @dataclass(frozen=True)
 class LakeTables:
-    """The tables from which vehicles are described.
+    """The tables from which vehicles are described; columns that no rule reads are not listed.
 
     Attributes:
         resultados: test results; read: KNR, NAME, ID, STATUS, VALUE_ID, VALUE, DATA, upload.
         falhas: recorded defects; read: KNR, MODELO, COR, MOTOR, HALLE, S_GROUP_ID, DATA, upload.
         status: tracking events; read: KNR, STATUS, DATA, upload.
         uploads: the ledger; read: upload, kind, name, state, first_data, last_data.
-        declared_periods: by name of a falhas file, the first and last day for which it is declared to be complete.
+        declared_periods: the first and last day for which a falhas file is declared to be complete, by file name.
     """
 
     resultados: ir.Table

@@ -17,7 +17,7 @@ import duckdb
 import pandas as pd
 
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.rows.formulas import disarmed
+from failure_platform.domain.rows.formulas import escape_formula
 from failure_platform.resources.storage import sql_text
 
 CORRECTION_COLUMNS = ("QUARANTINE_ID", "FILE", "SHEET", "LINE", "REASONS", "AS_READ")
@@ -187,7 +187,7 @@ def _write(target: Path, header: Sequence[str], batches: Iterator[Sequence[tuple
             writer = csv.writer(out)
             writer.writerow(header)
             for batch in batches:
-                writer.writerows(["" if cell is None else disarmed(str(cell)) for cell in row] for row in batch)
+                writer.writerows(["" if cell is None else escape_formula(str(cell)) for cell in row] for row in batch)
     except OSError as error:
         target.unlink()
         raise NotExportedError(f"{target} was not written: {error.strerror}. Choose another place.") from error

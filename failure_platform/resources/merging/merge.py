@@ -22,22 +22,22 @@ from failure_platform.resources.lake.tables import duplicate_table, superseded_t
 from failure_platform.resources.lake.views import ledger_lines
 from failure_platform.resources.merging.conflicts import resolve_conflicts, same_key
 from failure_platform.resources.merging.ledger import count_moves, require_balance, write_lines
-from failure_platform.resources.merging.validated_rows import ValidatedRows, judge_rows
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.merging.validated_rows import ValidatedRows, validate_rows
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.failpoints import failpoint
 from failure_platform.resources.storage.scratch_database import scratch
 
 
 def validate_uploads(
-    lake: Lake, contract: Contract, uploads: Sequence[tuple[Upload, Received]]
+    lake: Lake, contract: Contract, uploads: Sequence[tuple[Upload, ParsedUpload]]
 ) -> list[tuple[Upload, ValidatedRows]]:
     """Judge the rows of some uploads in one scratch database, with the lake's threads and memory but without the lake:
     others write to it meanwhile."""
     if not uploads:
         return []
     with scratch(uploads[0][1].folder, threads=lake.threads, memory_limit=lake.memory_limit) as con:
-        return [(upload, judge_rows(contract, received, upload.received_at, con=con)) for upload, received in uploads]
+        return [(upload, validate_rows(contract, rows, upload.received_at, con=con)) for upload, rows in uploads]
 
 
 def merge(

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from failure_platform.domain.contracts import CONTRACTS, Column, Contract
 from failure_platform.domain.rows.dates import DateReading
 from failure_platform.domain.rows.validation import steps
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.scratch_database import scratch
 
@@ -37,7 +37,7 @@ class ValidatedRows:
         first_data: earliest DATA of the good rows, None without any; `last_data` the latest.
     """
 
-    received: Received
+    received: ParsedUpload
     rows: Path
     bad: Path
     quarantined: int
@@ -73,9 +73,9 @@ class ValidatedRows:
         )
 
 
-def judge_rows(
+def validate_rows(
     contract: Contract,
-    received: Received,
+    received: ParsedUpload,
     received_at: datetime,
     *,
     con: duckdb.DuckDBPyConnection | None = None,
@@ -93,7 +93,7 @@ def judge_rows(
     """
     if con is None:
         with scratch(received.folder, threads=threads, memory_limit=memory_limit) as own:
-            return judge_rows(contract, received, received_at, con=own)
+            return validate_rows(contract, received, received_at, con=own)
     rows, bad = received.folder / "validated.parquet", received.folder / "bad.parquet"
     _write(con, _judging_sql(contract, received, received_at + _CLOCKS_MAY_DIFFER_BY), rows)
     good = "FILTER (WHERE len(reasons) = 0)"
@@ -121,7 +121,7 @@ def row_hash_sql(contract: Contract) -> str:
     return f"md5_number_lower(concat_ws(chr(31), {values}))"
 
 
-def _judging_sql(contract: Contract, received: Received, latest: datetime) -> str:
+def _judging_sql(contract: Contract, received: ParsedUpload, latest: datetime) -> str:
     rows = f"SELECT *, TIMESTAMP '{latest.isoformat(' ')}' AS latest FROM ({received.rows_sql()})"
     validation = _steps_sql(contract, received.dates)
     return f"WITH rows AS ({rows}), {validation} SELECT *, {row_hash_sql(contract)} AS row_hash FROM validated"
@@ -135,7 +135,7 @@ def _steps_sql(contract: Contract, dates: DateReading) -> str:
     )
 
 
-def _bad_sql(contract: Contract, received: Received, validated: Path) -> str:
+def _bad_sql(contract: Contract, received: ParsedUpload, validated: Path) -> str:
     """Return the SELECT of everything that goes to quarantine: validated rows with their texts, and rejected lines."""
     texts = ", ".join(f"{sql_text.text(column.name)}: {_kept_text(column)}" for column in contract.columns)
     bad = (

@@ -1,8 +1,4 @@
-"""What kind of file an upload really is, told by its first bytes and never by its name; and unpacking gzip.
-
-Belongs here: magic bytes, limits against archives that unpack to far more than they are, the zip listing of a
-workbook. Does not belong here: text (`text_files`) and cells (`spreadsheet`).
-"""
+"""Detects the file format by its first bytes, never by its name, and unpacks archives within limits."""
 
 import gzip
 import zipfile
@@ -26,15 +22,15 @@ _CHUNK = 1 << 20
 _FORMULA = b"<f"
 _ERRORS_VALUE = b"#"
 _ERROR, _BOOLEAN = b't="e"', b't="b"'
-# So far a cell's value is from its type at most.
-_TOGETHER = 1 << 10
+# Maximal distance in bytes between a cell's type and its value.
+_OVERLAP = 1 << 10
 # Below this size a high ratio is harmless: a small sheet of one repeated value compresses very well.
 _RATIO_COUNTS_ABOVE = 64 << 20
 
 
 @dataclass(frozen=True)
 class Limits:
-    """How far an upload may unpack. `ratio` is unpacked by packed bytes; it counts from 64 MiB on."""
+    """How far an upload may unpack. `ratio` is unpacked to packed bytes; it applies above 64 MiB."""
 
     unpacked_bytes: int = 32 << 30
     ratio: int = 200
@@ -42,7 +38,7 @@ class Limits:
 
 
 def container_of(path: Path) -> Container:
-    """Tell what the file is by its first bytes.
+    """Return the format of a file by its first bytes.
 
     Raises:
         UploadRefusedError: the file is empty, or an old Excel file.
@@ -66,7 +62,7 @@ def container_of(path: Path) -> Container:
 
 
 def gunzip(source: Path, target: Path, limits: Limits) -> None:
-    """Unpack gzip to a file, counting the bytes that really come out.
+    """Unpack gzip to a file, counting the bytes that are actually unpacked.
 
     Raises:
         UploadRefusedError: it is damaged or cut short, or unpacks beyond the limits.
@@ -88,21 +84,23 @@ def gunzip(source: Path, target: Path, limits: Limits) -> None:
 
 @contextmanager
 def inspected_workbook(path: Path, limits: Limits) -> Iterator[Future[frozenset[str]]]:
-    """Make sure that a zip file is an .xlsx without macros, whole, and no larger inside than allowed.
+    """Check that a zip file is a complete .xlsx without macros that unpacks within the limits.
 
-    What the zip's listing says is looked at before the block begins. What really comes out is counted while the block
-    reads it, since that takes a fifth of the time of reading; where both refuse, this refusal is the one told.
+    The zip's central directory is checked before the block begins. The bytes that are actually unpacked are counted in
+    parallel while the block reads the workbook, since counting takes a fifth of the time of reading. If both refuse,
+    the refusal of the check is raised.
 
     Returns:
-        the names of the parts that may hold cells which read as empty and are not: formulas, errors, true and false.
+        the names of the parts that may hold cells which the native reader gives as empty although they are not:
+        formulas, errors, true and false.
 
     Raises:
         UploadRefusedError: it is not.
     """
-    with _damage_told():
-        _look_at_listing(path, limits)
-    with ThreadPoolExecutor(1) as aside:
-        inspection = aside.submit(_look_through, path, limits)
+    with _damage_refused():
+        _check_listing(path, limits)
+    with ThreadPoolExecutor(1) as pool:
+        inspection = pool.submit(_unpack_all, path, limits)
         try:
             yield inspection
         except UploadRefusedError:
@@ -122,22 +120,22 @@ def unreadable_workbook(why: str) -> UploadRefusedError:
 
 
 @contextmanager
-def _damage_told() -> Iterator[None]:
+def _damage_refused() -> Iterator[None]:
     try:
         yield
     except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
         raise unreadable_workbook(str(error)) from error
 
 
-def _look_at_listing(path: Path, limits: Limits) -> None:
+def _check_listing(path: Path, limits: Limits) -> None:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
     _refuse_foreign({entry.filename for entry in entries}, len(entries), limits)
     _Meter(path.stat().st_size, limits, "zip").count(sum(entry.file_size for entry in entries))
 
 
-def _look_through(path: Path, limits: Limits) -> frozenset[str]:
-    with _damage_told(), zipfile.ZipFile(path) as archive:
+def _unpack_all(path: Path, limits: Limits) -> frozenset[str]:
+    with _damage_refused(), zipfile.ZipFile(path) as archive:
         meter = _Meter(path.stat().st_size, limits, "zip")
         return frozenset(entry.filename for entry in archive.infolist() if _unpack(archive, entry, meter, limits))
 
@@ -172,29 +170,28 @@ def _refuse_foreign(names: set[str], entries: int, limits: Limits) -> None:
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, meter: "_Meter", limits: Limits) -> bool:
-    """Count what comes out of a part, and tell whether it may hold odd cells."""
-    # The listing's size is a claim, and others read on beyond it: what really comes out is counted.
+    """Count the unpacked bytes of a part, and return whether it may hold odd cells."""
+    # The listed size may be wrong, and other readers read beyond it: the unpacked bytes are counted.
     entry.file_size = limits.unpacked_bytes + 1
     odd, tail = False, b""
     with archive.open(entry) as packed:
         while chunk := packed.read(_CHUNK):
             meter.count(len(chunk))
             odd = odd or _maybe_odd(tail + chunk, first=not tail)
-            tail = chunk[-_TOGETHER:]
+            tail = chunk[-_OVERLAP:]
     return odd
 
 
 def _maybe_odd(xml: bytes, *, first: bool) -> bool:
-    """Tell whether a piece of a sheet's XML may hold a formula, error, true or false; always if spelt unusually."""
+    """Return whether a piece of a sheet's XML may hold a formula, error, true or false; always if written unusually."""
     unusual = first and (b"<worksheet" not in xml or b"='" in xml)
-    # One sign is looked for ten times faster than several, so a rare one first; the value of an error begins with #.
+    # Searching a single byte is ten times faster than several, so a rare one is first; error values begin with #.
     signs = ((b"f", _FORMULA), (_ERRORS_VALUE, _ERROR), (b"b", _BOOLEAN))
-    found = (sign in xml and spelt in xml for sign, spelt in signs)
-    return unusual or any(found)
+    return unusual or any(sign in xml and markup in xml for sign, markup in signs)
 
 
 class _Meter:
-    """Counts unpacked bytes and refuses what goes beyond the limits."""
+    """Counts unpacked bytes and refuses the file when they exceed the limits."""
 
     def __init__(self, packed: int, limits: Limits, where: str) -> None:
         self._packed, self._limits, self._where, self._unpacked = packed, limits, where, 0

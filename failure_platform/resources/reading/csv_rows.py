@@ -1,14 +1,9 @@
-"""Reads a delimited text file into parquet: rows as text, and the lines that are no rows.
+"""Reads a delimited text file into parquet: rows as text, and the lines that are not rows.
 
-Belongs here: DuckDB's CSV reader with a dialect that we decided, never its sniffer, which falls back to one column on
-ragged files and says nothing; and the proof that every line of the file became a row or is named. Does not belong
-here: finding the dialect (`domain.rows.layouts`), typing (`validation`).
-
-One quote too many makes a reader take the following lines for part of a value. So every line is accounted for; where
-lines went missing, the file is read again with quotes as plain signs, and only the lines whose quotes are not in
-order are set aside.
-
-Where the table goes on to the right of itself, all rows of the first block come first, then those of the next.
+DuckDB's CSV reader gets a dialect and never uses its sniffer, which silently falls back to one column on ragged files.
+A stray quote makes a reader take the following lines as part of a value. So every line is accounted for; if lines are
+missing, the file is read again with quotes as ordinary characters, and only the lines with unbalanced quotes are set
+aside. Where the table continues to the right of itself, the rows of the first block come first, then those of the next.
 """
 
 import re
@@ -21,7 +16,7 @@ import duckdb
 
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.rows.layouts import QUARANTINE_ID, Header, UploadRefusedError
-from failure_platform.domain.rows.understood import RowPlaces, repeated, row_lines
+from failure_platform.domain.rows.line_numbers import RowPlaces, repeat_for_blocks, row_lines
 from failure_platform.resources.reading import rejected_lines
 from failure_platform.resources.reading.rejected_lines import Rejected
 from failure_platform.resources.reading.text_files import LONGEST_LINE, TextFile, lines_at
@@ -31,14 +26,14 @@ from failure_platform.resources.storage.disk_space import is_full
 
 @dataclass(frozen=True)
 class CsvTable:
-    """A delimited table in a text file, and how it is to be read.
+    """A delimited table in a text file, and how to read it.
 
     Args:
         text: the file.
-        header: where the header is, and which column is which.
+        header: position of the header and of each column.
         separator: between cells.
-        contract: what the columns are.
-        pseudonym: what replaces personal values.
+        contract: the columns.
+        pseudonym: function that replaces personal values.
     """
 
     text: TextFile
@@ -49,12 +44,12 @@ class CsvTable:
 
     @property
     def stored(self) -> tuple[str, ...]:
-        """Columns to write: those of the contract, and which row in quarantine a row puts right where the file says."""
+        """Columns to write: those of the contract, and QUARANTINE_ID in a correction file."""
         return (*self.contract.names, QUARANTINE_ID) if self.header.corrects else self.contract.names
 
     @property
     def personal(self) -> tuple[int, ...]:
-        """Places of the personal columns that the file has."""
+        """Positions of the personal columns in the file."""
         personal = {column.name for column in self.contract.columns if column.personal}
         return tuple(place for block in self.header.blocks for name, place in block.items() if name in personal)
 
@@ -63,7 +58,7 @@ def read_csv_rows(con: duckdb.DuckDBPyConnection, table: CsvTable, target: Path)
     """Write the rows to `target`, in file order, all contract columns as text, personal ones as pseudonyms.
 
     Returns:
-        where the rows stand and which lines are no rows; and whether quotes were in order.
+        the positions of the rows and the lines that are not rows; and whether quotes were in order.
 
     Raises:
         UploadRefusedError: DuckDB cannot read the file, or lines of it would be lost.
@@ -75,7 +70,7 @@ def read_csv_rows(con: duckdb.DuckDBPyConnection, table: CsvTable, target: Path)
         places = _Pass(con, table, quoted=False).read(target)
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         if is_full(error):
-            raise  # this says nothing about the file
+            raise  # not a fault of the file
         raise _unreadable(str(error).splitlines()[0]) from error
     if places is None:
         raise _unreadable("Not every line of it became a row or a line that could be named.")
@@ -89,7 +84,7 @@ def _unreadable(why: str) -> UploadRefusedError:
 
 
 class _Pass:
-    """One reading of the file, with quotes as quotes or as plain signs."""
+    """One pass over the file, with quotes as quotes or as ordinary characters."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, table: CsvTable, *, quoted: bool) -> None:
         self._con, self._table, self._quoted = con, table, quoted
@@ -104,13 +99,13 @@ class _Pass:
             f"store_rejects=true, max_line_size={LONGEST_LINE})"
         )
         self._faults = self._faults_of_rows()
-        # Numbering takes the reader's second thread away; most files need none.
+        # Numbering limits the reader to one thread; most files do not need it.
         number = ", row_number() OVER () - 1 AS record" if self._faults or table.personal else ""
         self._source = f"(SELECT *{number} FROM {reader})"
 
     def read(self, target: Path) -> RowPlaces | None:
-        """Return where the rows stand; None where lines were swallowed."""
-        self._name_people()
+        """Return the positions of the rows; None if lines were swallowed by a quote."""
+        self._create_pseudonyms()
         blocks = self._table.header.blocks
         chosen = ", ".join(
             f"{self._stored(block, name)} AS {sql_text.name(_in_block(name, number))}"
@@ -120,7 +115,7 @@ class _Pass:
         joins = " ".join(
             f"LEFT JOIN people_{place} ON people_{place}.raw = {self._value(place)}" for place in self._table.personal
         )
-        # A join gives rows back in any order.
+        # A join does not keep the order of rows.
         order = "ORDER BY record" if joins else ""
         line_ends, swallows = self._line_ends()
         records = target if len(blocks) == 1 else target.with_name("records.parquet")
@@ -129,7 +124,7 @@ class _Pass:
             f"WHERE NOT ({self._is_wrong()}) {order}) TO {sql_text.text(str(records))} (FORMAT parquet)"
         )
         rejected, taken = self._rejected()
-        # Read as plain signs, quotes hold nothing together, so that a blank line among them is one.
+        # With quotes as ordinary characters, a blank line between quotes is a blank line.
         held = self._scan.blank_in_quotes if self._quoted else ()
         blanks = (line for line in self._scan.blank_lines if line > self._header_line and line not in held)
         gaps = sorted({*taken, *blanks})
@@ -144,15 +139,17 @@ class _Pass:
         long_rows = self._con.execute(
             f"SELECT file_row_number, line_ends FROM {stored} WHERE line_ends > 0 ORDER BY 1"
         ).fetchall()
-        lines = repeated(row_lines(self._header_line, gaps, long_rows), rows, len(blocks))
+        lines = repeat_for_blocks(row_lines(self._header_line, gaps, long_rows), rows, len(blocks))
         if records != target:
-            self._put_below_each_other(records, target)
+            self._stack_blocks(records, target)
         if self._table.text.cut is not None:
             line, content = self._table.text.cut
             rejected.append((None, line, rejected_lines.CUT, self._raw(content, in_place=False)))
-        return RowPlaces(sorted([*rejected, *bad], key=lambda one: one[1]), [(row, None, line) for row, line in lines])
+        return RowPlaces(
+            sorted([*rejected, *bad], key=lambda line: line[1]), [(row, None, line) for row, line in lines]
+        )
 
-    def _put_below_each_other(self, records: Path, target: Path) -> None:
+    def _stack_blocks(self, records: Path, target: Path) -> None:
         """Write the rows of all blocks of a file of records, block after block."""
         parts = (
             "SELECT "
@@ -162,15 +159,15 @@ class _Pass:
             + f" FROM read_parquet({sql_text.file(records)})"
             for number in range(len(self._table.header.blocks))
         )
-        whole = " UNION ALL ".join(parts)
-        self._con.execute(f"COPY ({whole}) TO {sql_text.text(str(target))} (FORMAT parquet)")
+        union = " UNION ALL ".join(parts)
+        self._con.execute(f"COPY ({union}) TO {sql_text.text(str(target))} (FORMAT parquet)")
         records.unlink()
 
     def _value(self, place: int) -> str:
         """Return the expression of a cell's text."""
         cell = self._cells[place]
         if self._quoted:
-            # A value over two lines is the same value in files of every system.
+            # A value over several lines is the same value whatever the line ends of the file.
             several = self._scan.quotes and self._scan.windows_line_ends
             return f"replace({cell}, chr(13) || chr(10), chr(10))" if several else cell
         return f"""CASE WHEN starts_with({cell}, '"') THEN replace({cell}[2:-2], '""', '"') ELSE {cell} END"""
@@ -182,7 +179,7 @@ class _Pass:
         return f"people_{place}.pseudonym" if place in self._table.personal else self._value(place)
 
     def _faults_of_rows(self) -> list[tuple[str, str]]:
-        """Return (condition, reason) of what makes a record that the reader took no row."""
+        """Return (condition, reason) of each fault by which an accepted record is not a row."""
         faults = []
         if not self._quoted:
             pattern = sql_text.text('"([^"]|"")*"')
@@ -202,7 +199,7 @@ class _Pass:
         return " OR ".join(condition for condition, _ in self._faults) or "false"
 
     def _line_ends(self) -> tuple[str, str]:
-        """Return the expressions of how many line ends a row's cells hold, and whether whole records are among them."""
+        """Return the expressions: the number of line ends in a row's cells, and whether they hold complete records."""
         if not self._quoted or not self._scan.quotes:
             return "0", "false"
         record = sql_text.text(rf"\n([^\n]*{re.escape(self._table.separator)}){{{self._table.header.width - 1}}}")
@@ -210,31 +207,31 @@ class _Pass:
         number = " + ".join(
             f"coalesce(length({cell}) - length(replace({cell}, chr(10), '')), 0)" for cell in self._cells
         )
-        whole = " OR ".join(f"coalesce(regexp_matches({cell}, {record}), false)" for cell in self._cells)
-        return f"CASE WHEN {held} THEN {number} ELSE 0 END", f"CASE WHEN {held} THEN {whole} ELSE false END"
+        swallows = " OR ".join(f"coalesce(regexp_matches({cell}, {record}), false)" for cell in self._cells)
+        return f"CASE WHEN {held} THEN {number} ELSE 0 END", f"CASE WHEN {held} THEN {swallows} ELSE false END"
 
-    def _name_people(self) -> None:
-        """Make a table of pseudonyms for each personal column of the file."""
+    def _create_pseudonyms(self) -> None:
+        """Create a table of pseudonyms for each personal column of the file."""
         for place in self._table.personal:
             self._con.execute(f"CREATE OR REPLACE TEMP TABLE people_{place} (raw VARCHAR, pseudonym VARCHAR)")
-            found = self._con.execute(
+            identifiers = self._con.execute(
                 f"SELECT DISTINCT {self._value(place)} AS raw FROM {self._source} WHERE raw IS NOT NULL"
             ).fetchall()
-            if found:
-                pairs = [(raw, self._table.pseudonym(raw)) for (raw,) in found]
+            if identifiers:
+                pairs = [(raw, self._table.pseudonym(raw)) for (raw,) in identifiers]
                 self._con.executemany(f"INSERT INTO people_{place} VALUES (?, ?)", pairs)
-        # What earlier readings noted would be counted twice.
+        # Rejects of earlier passes would be counted twice.
         self._con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
     def _rejected(self) -> tuple[Rejected, list[int]]:
-        """Return the records that the reader set aside, and all the lines that they take up."""
+        """Return the records that the reader rejected, and all lines that they take up."""
         found = self._con.execute(
             "SELECT line_byte_position, min(error_type), first(csv_line) FROM reject_errors GROUP BY 1 ORDER BY 1"
         ).fetchall()
         rejected: Rejected = []
         gaps: list[int] = []
-        # The reader's own line numbers pass over line ends inside quotes; its byte positions (from 1) are exact, but
-        # may begin with the end of the line before, or with blank lines.
+        # The reader's line numbers do not count line ends inside quotes; its byte positions (from 1) are exact, but may
+        # point to the previous line end or to blank lines.
         starts = lines_at(self._table.text.path, [row[0] - 1 for row in found])
         for start, (_, fault, raw) in zip(starts, found, strict=True):
             line = start + raw[: len(raw) - len(raw.lstrip("\r\n"))].count("\n")
@@ -248,20 +245,20 @@ class _Pass:
                 )
             )
             further = content.split("\n")[1:]
-            if not any(one.count(self._table.separator) >= self._table.header.width - 1 for one in further):
-                # Else records are among them, which must not pass for one rejected line.
+            if not any(text.count(self._table.separator) >= self._table.header.width - 1 for text in further):
+                # Otherwise these lines hold records, which must not count as one rejected line.
                 gaps.extend(range(line, line + 1 + len(further)))
         return rejected, gaps
 
     def _set_aside(self, gaps: list[int]) -> tuple[Rejected, list[int], bool]:
-        """Return the records that are no rows, the lines that they take up, and whether whole records hide in them."""
+        """Return the records that are not rows, the lines that they take up, and whether they hold complete records."""
         if not self._faults:
             return [], [], False
         line_ends, swallows = self._line_ends()
-        whole = ", ".join(f"coalesce({cell}, '')" for cell in self._cells)
+        cells = ", ".join(f"coalesce({cell}, '')" for cell in self._cells)
         reason = " ".join(f"WHEN {condition} THEN {sql_text.text(reason)}" for condition, reason in self._faults)
         found = self._con.execute(
-            f"SELECT record, CASE {reason} END, {line_ends}, {swallows}, concat_ws(?, {whole}) FROM {self._source} "
+            f"SELECT record, CASE {reason} END, {line_ends}, {swallows}, concat_ws(?, {cells}) FROM {self._source} "
             f"WHERE {self._is_wrong()} ORDER BY 1",
             [self._table.separator],
         ).fetchall()

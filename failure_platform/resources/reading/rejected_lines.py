@@ -1,7 +1,4 @@
-"""What is kept of a line of text that is no row: why it is none, and as much of it as names no person.
-
-Belongs here: the words and the raw form that go to quarantine. Does not belong here: finding such lines (`csv_rows`).
-"""
+"""The form in which rejected lines go to quarantine: the reason, and the part of the line that names no person."""
 
 import json
 from collections.abc import Sequence
@@ -10,16 +7,16 @@ from failure_platform.domain.rows.layouts import split_line
 from failure_platform.resources.reading.text_files import LONGEST_LINE
 
 Rejected = list[tuple[str | None, int, str, str]]
-"""(sheet, line, reason, the line as JSON) of lines that are no rows."""
+"""(sheet, line, reason, the line as JSON) of lines that are not rows."""
 
 BAD_QUOTES = "line: a quote is not closed, or is followed by more text"
 NUL = "line: holds a NUL, which no one can see; export it again"
 DAMAGED = "line: holds bytes that are no character; export it again"
 CUT = "line: the last line has no line end, so it may be cut short; add a line end or export again"
 SURPLUS = "TOO MANY COLUMNS"
-"""The reader's name of lines with more cells than the header."""
+"""DuckDB's name of the fault that a line has more cells than the header."""
 
-_LONGEST_RAW = 2_000
+_MAX_RAW = 2_000
 _FAULTS = {
     SURPLUS: "line: more cells than the header has columns",
     "MISSING COLUMNS": "line: fewer cells than the header has columns",
@@ -29,7 +26,7 @@ _FAULTS = {
 
 
 def reason(fault: str) -> str:
-    """Return the reader's name of a fault in words."""
+    """Return the message for a fault by its name in DuckDB."""
     return _FAULTS.get(fault, f"line: {fault.lower()}")
 
 
@@ -39,11 +36,11 @@ def raw(content: str, separator: str, personal: Sequence[int], *, in_place: bool
     Args:
         content: the line.
         separator: between its cells.
-        personal: places of the personal columns. Where there are any, at most the cells before them are kept.
-        in_place: whether the cells are where the header has them, at least up to the first personal one.
+        personal: positions of the personal columns. If there are any, at most the cells before them are kept.
+        in_place: whether the cells are in the columns of the header, at least up to the first personal one.
     """
     content = content.replace("\0", "\N{SYMBOL FOR NULL}")
     if not personal:
-        return json.dumps({"line": content[:_LONGEST_RAW]}, ensure_ascii=False)
+        return json.dumps({"line": content[:_MAX_RAW]}, ensure_ascii=False)
     cells = split_line(content, separator)[: min(personal)] if in_place else []
     return json.dumps({"cells": cells, "withheld": "the rest may name a person"}, ensure_ascii=False)

@@ -1,8 +1,4 @@
-"""Makes a text upload readable for DuckDB: UTF-8 with one kind of line end, and counted line by line.
-
-Belongs here: encodings, line ends, blank lines, the first lines of a file and a last one that may be cut short. Does
-not belong here: separators and headers (`domain.rows.layouts`), rows (`csv_rows`).
-"""
+"""Prepares a text file for DuckDB: UTF-8 with one kind of line end, and with its lines counted."""
 
 import codecs
 import os
@@ -15,7 +11,7 @@ from failure_platform.domain.rows.layouts import HEADER_WITHIN, UploadRefusedErr
 
 _CHUNK = 1 << 20
 LONGEST_LINE = 2_000_000
-"""Bytes; DuckDB rejects longer lines, and a file without line ends must not fill the memory."""
+"""In bytes: DuckDB rejects longer lines, and a file without line ends must not fill the memory."""
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -25,8 +21,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _BLANK_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
-# First what is a character beyond ASCII in UTF-8, then what is part of one, then what can be none.
-_BEYOND_ASCII = re.compile(
+# First complete non-ASCII characters in UTF-8, then incomplete ones, then bytes that are never part of one.
+_NON_ASCII = re.compile(
     rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
     rb"|[\xe0-\xf4][\x80-\xbf]{0,2}|[\x80-\xff]"
 )
@@ -35,19 +31,19 @@ _UNREADABLE = "\N{REPLACEMENT CHARACTER}".encode()
 
 @dataclass(frozen=True)
 class Scan:
-    """What a look at every byte of a file found.
+    """The result of scanning every byte of a file.
 
     Args:
-        lines: number of line ends, plus one where the last line has none.
-        blank_lines: lines without any character, from 1.
-        blank_in_quotes: those of them that stand within quotes, and so belong to a value if quotes are in order.
+        lines: number of line ends, plus one if the last line has none.
+        blank_lines: numbers of the empty lines, from 1.
+        blank_in_quotes: those of them inside quotes, which belong to a value if quotes are balanced.
         quotes: number of double quotes.
         ends_with_newline: whether the last line is complete.
         nuls: number of NUL characters.
-        unreadable: number of signs that stand for bytes which are no character.
+        unreadable: number of replacement characters (U+FFFD).
         valid_utf8: whether all bytes are UTF-8.
-        windows_line_ends: whether lines end with a carriage return and a line feed.
-        mixed_line_ends: whether a line ends otherwise than another, or with a carriage return alone.
+        windows_line_ends: whether lines end with CRLF.
+        mixed_line_ends: whether line ends differ, or are CR alone.
     """
 
     lines: int
@@ -70,9 +66,9 @@ class TextFile:
         path: the file to read.
         encoding: of the original.
         head: the first lines, without their ends.
-        scan: what was seen in the file to read.
-        damaged: whether bytes of the original that are no character were replaced in the copy.
-        cut: the last line of the original and its text, where it has no end and so was left out of the copy.
+        scan: the result of scanning the file to read.
+        damaged: whether invalid bytes of the original were replaced in the copy.
+        cut: number and text of the original's last line if it has no line end and was therefore left out of the copy.
     """
 
     path: Path
@@ -84,14 +80,13 @@ class TextFile:
 
 
 def open_text(source: Path, copy: Path) -> TextFile:
-    """Find the encoding and count the lines; write a copy in UTF-8 only where the original cannot be read as it is.
+    """Detect the encoding and count the lines; write a copy in UTF-8 only if DuckDB cannot read the original.
 
-    The encoding is told by a byte order mark, else by the zero bytes of UTF-16, else it is UTF-8 where that fits every
-    byte, or most characters beyond ASCII: then some are damaged. Else it is Windows-1252, or Latin-1 where a byte has
-    no meaning there.
+    The encoding is that of a byte order mark, else UTF-16 by its zero bytes, else UTF-8 if all bytes are valid, or most
+    non-ASCII characters: then some are damaged. Else it is Windows-1252, or Latin-1 if a byte is undefined there.
 
     Raises:
-        UploadRefusedError: the file holds nothing but blanks.
+        UploadRefusedError: the file holds only blanks.
     """
     with source.open("rb") as raw:
         start = raw.read(1 << 16)
@@ -102,9 +97,9 @@ def open_text(source: Path, copy: Path) -> TextFile:
     damaged = False
     if scan is None or not scan.valid_utf8 or scan.mixed_line_ends:
         _transcode(source, copy, encoding)
-        as_it_is = scan is not None and (scan.valid_utf8 or not encoding.startswith("utf"))
+        lossless = scan is not None and (scan.valid_utf8 or not encoding.startswith("utf"))
         source, scan = copy, _scan(copy)
-        damaged = scan.unreadable > 0 and not as_it_is
+        damaged = scan.unreadable > 0 and not lossless
     with source.open("rb") as raw:
         head = [
             raw.readline(LONGEST_LINE).decode("utf-8-sig" if place == 0 else "utf-8", errors="replace").rstrip("\r\n")
@@ -118,7 +113,7 @@ def open_text(source: Path, copy: Path) -> TextFile:
 
 
 def without_cut_line(text: TextFile, copy: Path, header_line: int) -> TextFile:
-    """Leave out a last line below the header that has no end: cut short, a number or a time may still look like one."""
+    """Leave out a last line without line end below the header: a number or time that was cut short may look valid."""
     if text.scan.ends_with_newline or text.scan.lines <= header_line:
         return text
     if text.path != copy:
@@ -133,8 +128,8 @@ def without_cut_line(text: TextFile, copy: Path, header_line: int) -> TextFile:
 
 
 def lines_at(path: Path, positions: list[int]) -> list[int]:
-    """Return the lines (from 1) on which the bytes at these ascending positions (from 0) stand."""
-    found: list[int] = []
+    """Return the line numbers (from 1) of the bytes at these ascending positions (from 0)."""
+    lines: list[int] = []
     line, done = 1, 0
     with path.open("rb") as raw:
         for position in positions:
@@ -144,12 +139,12 @@ def lines_at(path: Path, positions: list[int]) -> list[int]:
                     break
                 line += chunk.count(b"\n")
                 done += len(chunk)
-            found.append(line)
-    return found
+            lines.append(line)
+    return lines
 
 
 def _declared(start: bytes) -> str:
-    """Tell the encoding by a byte order mark, or UTF-16 without one by its zero bytes; else UTF-8 for now."""
+    """Return the encoding by a byte order mark, or UTF-16 without one by its zero bytes; else provisionally UTF-8."""
     for mark, encoding in _BOMS:
         if start.startswith(mark):
             return encoding
@@ -162,7 +157,7 @@ def _declared(start: bytes) -> str:
 
 
 def _scan(path: Path) -> Scan:
-    """Count lines and find blank ones, whole lines at a time."""
+    """Count lines and find blank ones, in chunks of complete lines."""
     decoder = codecs.getincrementaldecoder("utf-8")("strict")
     valid, lines, quotes, nuls, unreadable, last = True, 0, 0, 0, 0, b"\n"
     blank: list[int] = []
@@ -208,16 +203,16 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
 
 
 def _undeclared(source: Path) -> str:
-    """Tell the encoding of bytes that are not all UTF-8."""
+    """Return the encoding of a file that is not valid UTF-8."""
     decoder = codecs.getincrementaldecoder("cp1252")("strict")
     characters, others, windows = 0, 0, True
     with source.open("rb") as raw:
         while chunk := raw.read(_CHUNK) + raw.readline(LONGEST_LINE):
-            found = _BEYOND_ASCII.findall(chunk)
+            found = _NON_ASCII.findall(chunk)
             characters += len(found) - found.count(b"")
             others += found.count(b"")
             windows = windows and _decodes(decoder, chunk)
-    # A few damaged or cut characters must not change the reading of all the others.
+    # A few damaged or truncated characters must not change how all others are read.
     if characters and characters >= others:
         return "utf-8"
     return "cp1252" if windows else "latin-1"
@@ -233,7 +228,7 @@ def _transcode(source: Path, copy: Path, encoding: str) -> None:
 
 
 def _last_line(path: Path) -> tuple[int, int]:
-    """Return where the last line begins, in bytes, and its number of double quotes."""
+    """Return the byte position of the last line, and its number of double quotes."""
     quotes = 0
     with path.open("rb") as raw:
         position = raw.seek(0, os.SEEK_END)

@@ -1,8 +1,4 @@
-"""Reads an archived original into rows of text, or refuses it.
-
-Belongs here: which reader a file needs, and what was understood of it. Does not belong here: what the readers do
-(`containers`, `text_files`, `csv_rows`, `spreadsheet`), typing and validation (`validated_rows`).
-"""
+"""Reads an archived original into parquet of text rows, or refuses it."""
 
 import dataclasses
 import json
@@ -19,9 +15,9 @@ import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule
-from failure_platform.domain.rows.formulas import DISARMED
-from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, findings, split_line
-from failure_platform.domain.rows.understood import RowPlaces
+from failure_platform.domain.rows.formulas import ESCAPED_FORMULA
+from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, header_findings, split_line
+from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.resources.reading.containers import Limits, container_of, gunzip, inspected_workbook
 from failure_platform.resources.reading.csv_rows import CsvTable, read_csv_rows
 from failure_platform.resources.reading.date_evidence import date_reading
@@ -37,14 +33,15 @@ _REJECTED = pa.schema([("sheet", pa.string()), ("line", pa.int64()), ("reason", 
 
 
 @dataclass(frozen=True)
-class Received:
-    """An upload as it was read: a folder of parquet files and what was understood.
+class ParsedUpload:
+    """The result of reading an upload: a folder of parquet files, and the findings about the file.
 
     Args:
         kind: the upload kind.
-        folder: where `rows`, `places` and `rejected` lie.
-        rows_in: rows and rejected lines; rows without any value do not count.
-        understood: container, encoding, separator, header line, sheets, ignored and absent columns, dates, oddities.
+        folder: folder of `rows`, `places` and `rejected`.
+        rows_in: number of rows and rejected lines; rows without any value do not count.
+        understood: the findings, by their keys in `domain.rows.findings`: container, encoding, separator, header line,
+            sheets, ignored and absent columns, dates and others.
         dates: how the texts of DATA are read.
     """
 
@@ -61,16 +58,16 @@ class Received:
 
     @property
     def places(self) -> Path:
-        """Parquet (row, sheet, line): row r stands on `line + r - row` of the last entry whose row is at most r."""
+        """Parquet (row, sheet, line): row r is on line `line + r - row` of the last entry with `row <= r`."""
         return self.folder / "places.parquet"
 
     @property
     def rejected(self) -> Path:
-        """Parquet (sheet, line, reason, raw) of the lines that are no rows."""
+        """Parquet (sheet, line, reason, raw) of the lines that are not rows."""
         return self.folder / "rejected.parquet"
 
     def rows_sql(self) -> str:
-        """Return the SELECT of the rows that hold anything: `row`, then the contract's columns."""
+        """Return the SELECT of the rows with any value: `row`, then the contract's columns."""
         columns = sql_text.names(CONTRACTS[self.kind].names)
         texts = self._exported_texts_sql() if self.understood.get("corrects_quarantine") else columns
         return (
@@ -80,8 +77,8 @@ class Received:
         )
 
     def _exported_texts_sql(self) -> str:
-        """Return the columns without the apostrophe that the export gave to texts which look like formulas."""
-        pattern = sql_text.text(DISARMED)
+        """Return the columns without the apostrophe by which the quarantine export escaped formulas."""
+        pattern = sql_text.text(ESCAPED_FORMULA)
         names = map(sql_text.name, CONTRACTS[self.kind].names)
         return ", ".join(f"regexp_replace({name}, {pattern}, '\\1') AS {name}" for name in names)
 
@@ -101,8 +98,8 @@ class Received:
         return frame[["sheet", "line", *CONTRACTS[self.kind].names]]
 
     @classmethod
-    def load(cls, folder: Path) -> "Received":
-        """Read back what `read_upload` left in a folder."""
+    def load(cls, folder: Path) -> "ParsedUpload":
+        """Load the result of `read_upload` from its folder."""
         note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
         return cls(folder=folder, dates=DateReading(**note.pop("dates", {})), **note)
 
@@ -117,17 +114,18 @@ def read_upload(
     date_rule: DateRule | None = None,
     threads: int | None = None,
     memory_limit: str | None = None,
-) -> Received:
-    """Read an original, whatever its name, into parquet of text rows in `folder`, which is made if need be.
+) -> ParsedUpload:
+    """Read an original, whatever its name, into parquet of text rows in `folder`, which is created if needed.
 
-    Nothing of an earlier attempt in the same folder survives. Personal columns never leave this function in clear.
+    Results of an earlier attempt in the same folder are overwritten. Personal columns never leave this function in
+    clear.
 
     Raises:
-        UploadRefusedError: the file is empty, unreadable, too large once unpacked, its header does not fit, or it
-            cannot be told what its dates mean and `date_rule` does not say it.
+        UploadRefusedError: the file is empty, unreadable or too large once unpacked, its header does not match, or its
+            dates are ambiguous and `date_rule` does not decide.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    # An unpacked or transcoded copy, which names people, lies here while it is read.
+    # While the file is read, the folder holds an unpacked or transcoded copy, which names people.
     folder.chmod(stat.S_IRWXU)
     (folder / _NOTE).unlink(missing_ok=True)
     limits = limits or Limits()
@@ -172,7 +170,7 @@ def _read_text(
         "encoding": text.encoding,
         "separator": SEPARATORS[separator],
         "quotes_in_order": quotes_in_order,
-        **findings([header], contract),
+        **header_findings([header], contract),
         "blank_lines": len(text.scan.blank_lines),
         "last_line_complete": text.cut is None,
     }
@@ -185,25 +183,25 @@ def _finish(
     places: RowPlaces,
     understood: dict[str, Any],
     date_rule: DateRule,
-) -> Received:
+) -> ParsedUpload:
     rejected = [dict(zip(_REJECTED.names, line, strict=True)) for line in places.rejected]
     pq.write_table(pa.Table.from_pylist(rejected, _REJECTED), folder / "rejected.parquet")
     pairs = [dict(zip(_PLACES.names, place, strict=True)) for place in places.starts]
     pq.write_table(pa.Table.from_pylist(pairs, _PLACES), folder / "places.parquet")
-    received = Received(contract.kind, folder, 0, understood)
-    ((filled,), *_) = con.execute(f"SELECT count(*) FROM ({received.rows_sql()})").fetchall()
-    stored = pq.ParquetFile(received.rows).metadata.num_rows
+    upload = ParsedUpload(contract.kind, folder, 0, understood)
+    ((filled,), *_) = con.execute(f"SELECT count(*) FROM ({upload.rows_sql()})").fetchall()
+    stored = pq.ParquetFile(upload.rows).metadata.num_rows
     understood |= {"rows": filled, "empty_rows": stored - filled, "rejected_lines": len(rejected)}
-    dated = f'SELECT "KNR", "DATA" FROM ({received.rows_sql()})'
+    dated = f'SELECT "KNR", "DATA" FROM ({upload.rows_sql()})'
     dates, understood["dates"] = date_reading(con, contract.kind, dated, date_rule)
-    received = dataclasses.replace(received, rows_in=filled + len(rejected), dates=dates)
+    upload = dataclasses.replace(upload, rows_in=filled + len(rejected), dates=dates)
     note = {
-        "kind": received.kind,
-        "rows_in": received.rows_in,
+        "kind": upload.kind,
+        "rows_in": upload.rows_in,
         "understood": understood,
         "dates": dataclasses.asdict(dates),
     }
     draft = folder / f"{_NOTE}.new"
     draft.write_text(json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8")
     draft.replace(folder / _NOTE)
-    return received
+    return upload

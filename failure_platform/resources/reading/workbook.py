@@ -1,9 +1,6 @@
 """Reads the tables in the sheets of an .xlsx into parquet, as text, one sheet at a time.
 
-Belongs here: which sheets hold the table, and the order of their rows. Does not belong here: the header's rules
-(`domain.rows.layouts`), how a cell becomes text (`sheet_columns`), whether the file is safe to open (`containers`).
-
-A full sheet of 8 columns takes some 0.7 GB of memory.
+A full sheet of 8 columns takes about 0.7 GB of memory.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,15 +19,15 @@ from failure_platform.domain.rows.layouts import (
     Header,
     UploadRefusedError,
     find_header,
-    findings,
+    header_findings,
 )
-from failure_platform.domain.rows.understood import RowPlaces
+from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.resources.reading.workbook_cells import Head, first_rows
 from failure_platform.resources.reading.workbook_columns import SheetColumns, SheetTable
 from failure_platform.resources.reading.workbook_parts import SheetPart, WorkbookParts, workbook_parts
 
 _ROWS_AT_ONCE = 1 << 17
-_A_HEADER_WAS_MEANT = 0.5
+_HEADER_SHARE = 0.5
 
 Pseudonym = Callable[[str | None], str | None]
 
@@ -40,16 +37,16 @@ def read_workbook(
 ) -> tuple[RowPlaces, dict[str, Any]]:
     """Write the rows of all sheets that hold the table to `target`, in the workbook's order.
 
-    The first sheet with the contract's header begins. A later one may have a header again, or go on with data in the
-    same columns. Hidden sheets, and sheets that fit neither way, are passed over and named in what was understood.
-    Where the table goes on to the right of itself, a sheet's rows of the first block come first, then the next.
+    The table begins in the first sheet with the contract's header. A later sheet may have a header too, or continue
+    with data in the same columns. Hidden sheets, and sheets that do neither, are skipped and named in the findings.
+    Where the table continues to the right of itself, a sheet's rows of the first block come first, then the next.
 
     Args:
         path: the workbook.
-        contract: what its columns are.
-        pseudonym: what replaces personal values.
+        contract: its columns.
+        pseudonym: function that replaces personal values.
         target: the parquet file to write.
-        odd_parts: parts of the zip that may hold formulas or errors, once that is known.
+        odd_parts: parts of the zip that may hold formulas or errors, once they are known.
 
     Raises:
         UploadRefusedError: no sheet has the header, one has part of it, a formula of the table has no value, or the
@@ -73,7 +70,7 @@ def read_workbook(
             for block in header.blocks:
                 columns = list(pool.map(lambda name, on=sheet, at=block: on.texts(name, at.get(name)), names))
                 for place in personal:
-                    columns[place] = _renamed(columns[place], pseudonym)
+                    columns[place] = _pseudonymised(columns[place], pseudonym)
                 starts.append((written, part.name, header.row + 2))
                 writer.write_table(pa.table(columns, schema), _ROWS_AT_ONCE)
                 written += len(columns[0])
@@ -82,14 +79,14 @@ def read_workbook(
         "sheets": read,
         "passed_sheets": passed,
         "hidden_sheets": [part.name for part in about.sheets if not part.visible],
-        **findings([table.header for _, table in tables], contract),
+        **header_findings([table.header for _, table in tables], contract),
     }
 
 
 def _tables(
     path: Path, about: WorkbookParts, contract: Contract
 ) -> tuple[list[tuple[SheetPart, SheetTable]], list[str]]:
-    """Return the sheets that hold the table, each with its header, and the names of those passed over."""
+    """Return the sheets that hold the table, each with its header, and the names of the skipped ones."""
     tables: list[tuple[SheetPart, SheetTable]] = []
     passed: list[str] = []
     refusal: UploadRefusedError | None = None
@@ -99,13 +96,13 @@ def _tables(
             try:
                 header = find_header(head.rows, contract, f"sheet '{part.name}'")
             except UploadRefusedError as error:
-                if error.resembles >= _A_HEADER_WAS_MEANT:
+                if error.resembles >= _HEADER_SHARE:
                     raise
                 refusal = refusal or error
-                if not tables or not _goes_on(head.rows, tables[0][1].header, contract):
+                if not tables or not _continues(head.rows, tables[0][1].header, contract):
                     passed.append(part.name)
                     continue
-                # Row -1 says that its first row is data.
+                # Row -1 means that its first row is data.
                 header = replace(tables[0][1].header, row=-1, extra=(), absent=())
             tables.append((part, _table(header, head)))
     if not tables:
@@ -117,8 +114,8 @@ def _table(header: Header, head: Head) -> SheetTable:
     return SheetTable(header, frozenset(column for row, column in head.texts if row > header.row))
 
 
-def _goes_on(head: Sequence[Sequence[str]], header: Header, contract: Contract) -> bool:
-    """Tell whether one of the first rows has what every row of the table needs, where the header has it."""
+def _continues(head: Sequence[Sequence[str]], header: Header, contract: Contract) -> bool:
+    """Return whether one of the first rows has values in all columns that a row needs, at the header's positions."""
     needed = (column for column in contract.columns if column.key and not column.nullable and column.default is None)
     places = [header.blocks[0][column.name] for column in needed]
     return any(all(place < len(row) and row[place].strip() for place in places) for row in head)
@@ -139,12 +136,12 @@ def _late_quarantine_ids(sheet: str) -> UploadRefusedError:
     return UploadRefusedError(
         f"Only a later sheet has the column {QUARANTINE_ID}",
         f"sheet '{sheet}'",
-        "Whether a workbook corrects rows in quarantine is told by its first table.",
+        "Whether a workbook corrects rows in quarantine is decided by its first table.",
         "Give the first table that column too, or drop the sheets as files of their own.",
     )
 
 
-def _renamed(texts: pa.Array, pseudonym: Pseudonym) -> pa.Array:
-    coded = texts.dictionary_encode()
-    names = pa.array([pseudonym(text) for text in coded.dictionary.to_pylist()], pa.string())
-    return names.take(coded.indices)
+def _pseudonymised(texts: pa.Array, pseudonym: Pseudonym) -> pa.Array:
+    encoded = texts.dictionary_encode()
+    names = pa.array([pseudonym(text) for text in encoded.dictionary.to_pylist()], pa.string())
+    return names.take(encoded.indices)

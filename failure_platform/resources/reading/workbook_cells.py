@@ -1,7 +1,6 @@
-"""Looks at cells of a sheet in its XML: the first rows, and cells that the native reader gives back as empty.
+"""Parses those cells of a sheet's XML that the native reader does not give: the first rows, formulas, errors.
 
-Belongs here: what is needed before and beside the native reader: where the header is, formulas without a stored value,
-errors such as #N/A. Does not belong here: reading a table's rows (`spreadsheet`), which Python would do far too slowly.
+Complete tables are left to the native reader, for which Python is far too slow.
 """
 
 import contextlib
@@ -12,18 +11,18 @@ from pathlib import Path
 
 from failure_platform.domain.rows.layouts import HEADER_WITHIN, UploadRefusedError
 from failure_platform.resources.reading.containers import unreadable_workbook
-from failure_platform.resources.reading.workbook_parts import go_through
+from failure_platform.resources.reading.workbook_parts import parse_part
 
 _PLACE = re.compile(r"([A-Z]{1,3})([0-9]+)")
 _MOST_COLUMNS = 16_384
-_SHOWN_CELLS = 5
+_MAX_CELLS = 5
 _TEXT_TYPES = ("s", "str", "inlineStr")
 _WORDS = {"0": "FALSE", "1": "TRUE"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: its place, from 0; its type as the file has it; its text, None where it has none; whether a formula."""
+    """A cell: row and column from 0, type as in the file, text (None without any), and whether it is a formula."""
 
     row: int
     column: int
@@ -33,7 +32,7 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Its place as Excel names it."""
+        """Its name in Excel, such as B2."""
         letters, number = "", self.column + 1
         while number:
             number, letter = divmod(number - 1, 26)
@@ -43,11 +42,11 @@ class Cell:
 
 @dataclass
 class OddCells:
-    """Cells that the native reader gives back as empty, or not as a person sees them.
+    """Cells that the native reader gives as empty, or otherwise than Excel shows them.
 
     Args:
-        valueless: the first formulas without a value, as Excel names cells.
-        texts: column, from 0, to (row from 0, text) of its errors, and of true and false.
+        valueless: names of the first formulas without a value.
+        texts: (row, text) of errors and of TRUE and FALSE, by column; both from 0.
     """
 
     valueless: list[str] = field(default_factory=list)
@@ -56,11 +55,11 @@ class OddCells:
 
 @dataclass(frozen=True)
 class Head:
-    """A sheet's first rows, from its first row and column on; numbers as the file has them.
+    """The first rows of a sheet, from row and column 0; numbers as in the file.
 
     Args:
         rows: the texts of their cells.
-        texts: (row, column) of the cells that hold text, whatever it looks like.
+        texts: (row, column) of the cells of a text type.
     """
 
     rows: list[list[str]]
@@ -68,61 +67,61 @@ class Head:
 
 
 def first_rows(path: Path, part: str, strings: str | None) -> Head:
-    """Look at a sheet's first rows.
+    """Return the first rows of a sheet.
 
     Raises:
         UploadRefusedError: the XML is damaged.
     """
-    found: list[Cell] = []
+    cells: list[Cell] = []
 
     def keep(cell: Cell) -> None:
         if cell.row >= HEADER_WITHIN:
-            raise _EnoughError
+            raise _FinishedError
         if cell.text and cell.column < _MOST_COLUMNS:
-            found.append(cell)
+            cells.append(cell)
 
-    with contextlib.suppress(_EnoughError):
-        _go_through(path, part, keep)
-    places = {int(cell.text) for cell in found if cell.type == "s" and cell.text}
+    with contextlib.suppress(_FinishedError):
+        _parse_cells(path, part, keep)
+    places = {int(cell.text) for cell in cells if cell.type == "s" and cell.text}
     shared = _shared(path, strings, places)
-    rows: list[list[str]] = [[] for _ in range(max((cell.row + 1 for cell in found), default=0))]
-    for cell in found:
+    rows: list[list[str]] = [[] for _ in range(max((cell.row + 1 for cell in cells), default=0))]
+    for cell in cells:
         row = rows[cell.row]
         row.extend([""] * (cell.column + 1 - len(row)))
         row[cell.column] = shared[int(cell.text or 0)] if cell.type == "s" else cell.text or ""
-    return Head(rows, frozenset((cell.row, cell.column) for cell in found if cell.type in _TEXT_TYPES))
+    return Head(rows, frozenset((cell.row, cell.column) for cell in cells if cell.type in _TEXT_TYPES))
 
 
 def odd_cells(path: Path, part: str, first_row: int, columns: Container[int], *, recalculated: bool) -> OddCells:
     """Find the odd cells of a sheet from a row on, in some columns, both from 0.
 
-    A formula has no value that counts either where whoever wrote the workbook left it to be `recalculated`.
+    If the workbook is to be `recalculated` on opening, the stored values of formulas do not count.
 
     Raises:
         UploadRefusedError: the XML is damaged.
     """
     odd = OddCells()
 
-    def look(cell: Cell) -> None:
+    def inspect(cell: Cell) -> None:
         if cell.row < first_row or cell.column not in columns:
             return
-        # A formula's text may well be empty; any other value is not.
+        # The text of a formula may be empty; other values may not.
         valued = cell.text is not None and (cell.type == "str" or cell.text.strip())
         if cell.formula and (recalculated or not valued):
             odd.valueless.append(cell.name)
-            if len(odd.valueless) == _SHOWN_CELLS:
-                raise _EnoughError
+            if len(odd.valueless) == _MAX_CELLS:
+                raise _FinishedError
         elif cell.type in ("e", "b") and cell.text:
             odd.texts.setdefault(cell.column, []).append((cell.row, _WORDS.get(cell.text, cell.text)))
 
-    with contextlib.suppress(_EnoughError):
-        _go_through(path, part, look, only_odd=True)
+    with contextlib.suppress(_FinishedError):
+        _parse_cells(path, part, inspect, only_odd=True)
     return odd
 
 
 def without_value(sheet: str, cells: list[str]) -> UploadRefusedError:
-    """Return the refusal of formulas that have no value, or one that nobody has calculated."""
-    more = " and perhaps more" if len(cells) == _SHOWN_CELLS else ""
+    """Return the refusal of formulas without a calculated value."""
+    more = " and perhaps more" if len(cells) == _MAX_CELLS else ""
     return UploadRefusedError(
         "The workbook holds formulas without their values",
         f"sheet '{sheet}', cells {', '.join(cells)}{more}",
@@ -131,24 +130,24 @@ def without_value(sheet: str, cells: list[str]) -> UploadRefusedError:
     )
 
 
-class _EnoughError(Exception):
-    """What was looked for is found."""
+class _FinishedError(Exception):
+    """Ends the parsing of a part early."""
 
 
-def _go_through(path: Path, part: str, see: Callable[[Cell], None], *, only_odd: bool = False) -> None:
-    cells = _Cells(see, only_odd=only_odd)
+def _parse_cells(path: Path, part: str, receive: Callable[[Cell], None], *, only_odd: bool = False) -> None:
+    cells = _CellParser(receive, only_odd=only_odd)
     try:
-        go_through(path, part, cells.start, cells.text)
+        parse_part(path, part, cells.start, cells.text)
         cells.end_cell()
     except ValueError as error:
         raise unreadable_workbook(f"{part}: {error}") from error
 
 
-class _Cells:
-    """Follows the elements of a sheet: a cell holds <f> if it is a formula, then <v>, or <is> with <t>, if any."""
+class _CellParser:
+    """Turns the elements of a sheet into cells: <c> holds <f> if it is a formula, then <v>, or <is> with <t>."""
 
-    def __init__(self, see: Callable[[Cell], None], *, only_odd: bool) -> None:
-        self._see, self._only_odd = see, only_odd
+    def __init__(self, receive: Callable[[Cell], None], *, only_odd: bool) -> None:
+        self._receive, self._only_odd = receive, only_odd
         self._row, self._column, self._type = -1, -1, ""
         self._text: str | None = None
         self._formula, self._within, self._collects = False, False, False
@@ -157,7 +156,7 @@ class _Cells:
         if name == "c":
             self.end_cell()
             self._within, self._formula, self._text, self._collects = True, False, None, False
-            # Rows and cells need not say where they stand; then they follow the one before.
+            # Rows and cells without a reference follow the previous one.
             place = _PLACE.fullmatch(attributes.get("r", ""))
             self._column = _number(place[1]) if place else self._column + 1
             self._type = attributes.get("t", "n")
@@ -166,11 +165,11 @@ class _Cells:
             self._row = int(attributes.get("r", self._row + 2)) - 1
             self._column = -1
         elif name == "extLst":
-            # Formulas in it belong to no cell.
+            # Its formulas belong to no cell.
             self._within = False
         elif self._within:
             self._formula = self._formula or name == "f"
-            # What follows rPh says how a text is pronounced.
+            # rPh holds the pronunciation of a text.
             self._within = name != "rPh"
             self._collects = name in ("v", "t")
             if self._collects:
@@ -181,13 +180,13 @@ class _Cells:
             self._text = (self._text or "") + text
 
     def end_cell(self) -> None:
-        # Most cells are neither formulas nor errors nor true and false.
+        # Most cells are neither formulas nor errors nor booleans.
         if self._column >= 0 and (not self._only_odd or self._formula or self._type in ("e", "b")):
-            self._see(Cell(self._row, self._column, self._type, self._text, self._formula))
+            self._receive(Cell(self._row, self._column, self._type, self._text, self._formula))
 
 
 def _shared(path: Path, part: str | None, places: set[int]) -> dict[int, str]:
-    """Return the shared texts at these places, from 0."""
+    """Return the shared strings at these positions, from 0."""
     texts = dict.fromkeys(places, "")
     place, pronounced, collects = -1, False, False
     last = max(places, default=-1)
@@ -197,7 +196,7 @@ def _shared(path: Path, part: str | None, places: set[int]) -> dict[int, str]:
         if name == "si":
             place, pronounced = place + 1, False
             if place > last:
-                raise _EnoughError
+                raise _FinishedError
         pronounced = pronounced or name == "rPh"
         collects = name == "t" and not pronounced and place in texts
 
@@ -206,8 +205,8 @@ def _shared(path: Path, part: str | None, places: set[int]) -> dict[int, str]:
             texts[place] += content
 
     if part is not None and places:
-        with contextlib.suppress(_EnoughError):
-            go_through(path, part, start, text)
+        with contextlib.suppress(_FinishedError):
+            parse_part(path, part, start, text)
     return texts
 
 

@@ -1,10 +1,8 @@
-"""Reads the columns of one sheet as texts that a person would type.
+"""Reads the columns of a sheet as texts, as a person would type them.
 
-Belongs here: how cells become text: numbers, dates, errors, formulas. Does not belong here: where the table is in a
-workbook and where its rows go (`spreadsheet`), typing of texts (`domain.rows.validation`).
-
-PendingRun for texts, the native reader rounds numbers to nine decimals, which makes zero of a tiny one. So a column of
-measured values is read as what its first cells are, numbers or texts; and once more as the other if it may hold both.
+When it reads text, the native reader rounds numbers to nine decimals, which makes tiny ones zero. So a column of
+measured values is read as the type of its first cells, numbers or texts, and again as the other type if it may hold
+both.
 """
 
 import datetime as dt
@@ -35,8 +33,8 @@ class SheetTable:
     """A table in a sheet.
 
     Args:
-        header: where its columns are; in row -1 where it has none.
-        textual: columns with texts among their first cells.
+        header: the positions of its columns; row -1 without a header of its own.
+        textual: positions of the columns with texts among their first cells.
     """
 
     header: Header
@@ -55,16 +53,16 @@ class SheetColumns:
         about: WorkbookParts,
         odd_parts: Future[frozenset[str]],
     ) -> None:
-        """Read the columns that the header names.
+        """Read the columns of the header.
 
         Raises:
             UploadRefusedError: a formula among them has no value, or the workbook cannot be read.
         """
         self._path, self._name, self._first, self._day_0 = path, part.name, table.header.row + 1, about.day_0
         self._types = {column.name: column.type for column in contract.columns}
-        by_name = [(name, place) for block in table.header.blocks for name, place in block.items()]
-        places = {place for _, place in by_name}
-        measured = {place for name, place in by_name if self._types.get(name) == "number"}
+        columns = [(name, place) for block in table.header.blocks for name, place in block.items()]
+        places = {place for _, place in columns}
+        measured = {place for name, place in columns if self._types.get(name) == "number"}
         numbers = measured - table.textual
         self._columns, clean = self._load({place: place in numbers for place in places})
         self._odd = OddCells()
@@ -72,18 +70,18 @@ class SheetColumns:
             self._odd = odd_cells(path, part.part, self._first, places, recalculated=about.recalculated)
             if self._odd.valueless:
                 raise without_value(part.name, self._odd.valueless)
-        # Texts that look like numbers may be rounded numbers; where not every cell was a number, some are texts.
+        # Texts that look like numbers may be rounded numbers; if not every cell was read as a number, some are texts.
         mixed = {place for place in measured - numbers if self._may_hold_numbers(place)} | (set() if clean else numbers)
-        self._otherwise = self._load({place: place not in numbers for place in mixed})[0] if mixed else {}
+        self._other_type = self._load({place: place not in numbers for place in mixed})[0] if mixed else {}
         self._length = max((len(column) for column in self._columns.values()), default=0)
 
     def texts(self, name: str, place: int | None) -> pa.Array:
-        """Return a column as texts that a person would type, NULL where a cell is empty."""
+        """Return a column as texts, as a person would type them; NULL for an empty cell."""
         if place is None or place not in self._columns:
             return pa.nulls(self._length, pa.string())
         texts = self._columns[place]
-        if place in self._otherwise:
-            exact = self._otherwise[place]
+        if place in self._other_type:
+            exact = self._other_type[place]
             if pa.types.is_floating(texts.type):
                 exact, texts = texts, exact
             texts = pc.if_else(_matches(texts, _NUMBER), pc.coalesce(exact.cast(pa.string()), texts), texts)
@@ -91,13 +89,13 @@ class SheetColumns:
         texts = pc.if_else(pc.equal(texts, ""), _NULL, _without_nul(texts))
         if place in self._odd.texts:
             texts = self._with_odd(texts, self._odd.texts[place])
-        return _moments(texts, self._day_0) if self._types.get(name) == "timestamp" else texts
+        return _with_dates(texts, self._day_0) if self._types.get(name) == "timestamp" else texts
 
     def _may_hold_numbers(self, place: int) -> bool:
         return place in self._columns and bool(pc.any(_matches(self._columns[place], _NUMBER)).as_py())
 
     def _load(self, numbers: Mapping[int, bool]) -> tuple[dict[int, pa.Array], bool]:
-        """Return columns by place, as numbers or else as texts, and whether every cell of them could be read so."""
+        """Return columns by position, as numbers or texts, and whether every cell could be read as that type."""
         try:
             sheet = fastexcel.read_excel(self._path).load_sheet(
                 self._name,
@@ -122,20 +120,20 @@ def _without_nul(texts: pa.Array) -> pa.Array:
     content = texts.buffers()[2]
     if content is None or np.frombuffer(content, np.uint8).all():
         return texts
-    # XML cannot hold a NUL, so the file spells it.
+    # XML cannot hold a NUL, so the file escapes it.
     return pc.replace_substring(texts, "\0", "_x0000_")
 
 
-def _moments(texts: pa.Array, day_0: dt.datetime) -> pa.Array:
-    """Return the texts of a time column; a bare number is a serial date that lost its format."""
+def _with_dates(texts: pa.Array, day_0: dt.datetime) -> pa.Array:
+    """Return the texts of a time column with serial dates that lost their format as dates."""
     serial = _matches(texts, _SERIAL)
     days = pc.if_else(serial, texts, None).cast(pa.float64())
     serial = pc.fill_null(pc.less(days, float(_LAST_SERIAL)), False)
     if not pc.any(serial).as_py():
         return texts
     since = pc.round(pc.multiply(pc.filter(days, serial), 86_400_000.0)).cast(pa.int64()).cast(pa.duration("ms"))
-    moments = pc.add(pa.scalar(day_0, pa.timestamp("ms")), since).cast(pa.string())
-    return pc.replace_with_mask(texts, serial, pc.replace_substring_regex(moments, r"\.000$", ""))
+    dates = pc.add(pa.scalar(day_0, pa.timestamp("ms")), since).cast(pa.string())
+    return pc.replace_with_mask(texts, serial, pc.replace_substring_regex(dates, r"\.000$", ""))
 
 
 def _matches(texts: pa.Array, pattern: str) -> pa.Array:

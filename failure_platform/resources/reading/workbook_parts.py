@@ -1,8 +1,4 @@
-"""What a workbook says about itself: its sheets, their files in the zip, hidden ones, and its calendar.
-
-Belongs here: the workbook's table of contents, and going through a part's XML without trusting it. Does not belong
-here: cells (`workbook_cells`, `spreadsheet`), and whether the zip is safe to open (`containers`).
-"""
+"""Reads a workbook's list of sheets and its properties, and parses its XML parts safely."""
 
 import datetime as dt
 import posixpath
@@ -24,7 +20,7 @@ _TRUE = ("1", "true")
 
 @dataclass(frozen=True)
 class SheetPart:
-    """A sheet of cells: its name, its file in the zip, and whether a person sees it."""
+    """A worksheet: its name, its part in the zip, and whether it is visible."""
 
     name: str
     part: str
@@ -33,13 +29,13 @@ class SheetPart:
 
 @dataclass(frozen=True)
 class WorkbookParts:
-    """What a workbook says about itself.
+    """The sheets and properties of a workbook.
 
     Args:
-        sheets: the sheets of cells, in the workbook's order.
-        strings: the file in the zip that holds the texts which cells point to; None where there is none.
-        day_0: of its serial dates, which know no time zone.
-        recalculated: whether its writer left the values of formulas to whoever opens it.
+        sheets: the worksheets, in the workbook's order.
+        strings: the part in the zip with the shared strings; None if there is none.
+        day_0: day 0 of its serial dates, without time zone.
+        recalculated: whether formulas are to be calculated on opening (`fullCalcOnLoad`).
     """
 
     sheets: tuple[SheetPart, ...]
@@ -49,7 +45,7 @@ class WorkbookParts:
 
 
 def workbook_parts(path: Path) -> WorkbookParts:
-    """Read the workbook's table of contents.
+    """Read the list of sheets and the properties of a workbook.
 
     Raises:
         UploadRefusedError: it is damaged.
@@ -57,7 +53,7 @@ def workbook_parts(path: Path) -> WorkbookParts:
     targets: dict[str, str] = {}
     strings: list[str] = []
     listed: list[tuple[str, str, bool]] = []
-    said = {"date1904": "", "fullCalcOnLoad": ""}
+    properties = {"date1904": "", "fullCalcOnLoad": ""}
 
     def relation(name: str, attributes: dict[str, str]) -> None:
         if name == "Relationship":
@@ -69,35 +65,35 @@ def workbook_parts(path: Path) -> WorkbookParts:
 
     def element(name: str, attributes: dict[str, str]) -> None:
         if name == "sheet":
-            points_to = next(value for key, value in attributes.items() if key.endswith(":id"))
-            listed.append((attributes["name"], points_to, attributes.get("state", "visible") == "visible"))
+            relation_id = next(value for key, value in attributes.items() if key.endswith(":id"))
+            listed.append((attributes["name"], relation_id, attributes.get("state", "visible") == "visible"))
         elif name in ("workbookPr", "calcPr"):
-            said.update(attributes)
+            properties.update(attributes)
 
     try:
-        go_through(path, _RELATIONS, relation)
-        go_through(path, _BOOK, element)
+        parse_part(path, _RELATIONS, relation)
+        parse_part(path, _BOOK, element)
     except (KeyError, StopIteration) as error:
         raise unreadable_workbook("its table of contents is not complete") from error
-    first = dt.datetime(1904, 1, 1) if said["date1904"] in _TRUE else dt.datetime(1899, 12, 30)
+    day_0 = dt.datetime(1904, 1, 1) if properties["date1904"] in _TRUE else dt.datetime(1899, 12, 30)
     return WorkbookParts(
-        tuple(SheetPart(name, targets[one], seen) for name, one, seen in listed if one in targets),
+        tuple(SheetPart(name, targets[key], visible) for name, key, visible in listed if key in targets),
         next(iter(strings), None),
-        first,
-        said["fullCalcOnLoad"] in _TRUE,
+        day_0,
+        properties["fullCalcOnLoad"] in _TRUE,
     )
 
 
-def go_through(
+def parse_part(
     path: Path,
     part: str,
     start: Callable[[str, dict[str, str]], None],
     text: Callable[[str], None] | None = None,
 ) -> None:
-    """Call `start` with each element's name without prefix and its attributes, and `text` with pieces of text.
+    """Parse a part: call `start` with each element's local name and attributes, and `text` with pieces of text.
 
     Raises:
-        UploadRefusedError: the workbook has no such part, or its XML is damaged or defines abbreviations.
+        UploadRefusedError: the workbook has no such part, or its XML is damaged or has a DOCTYPE.
     """
     parser = expat.ParserCreate()
     parser.StartElementHandler = lambda name, attributes: start(name.rpartition(":")[2], attributes)
@@ -115,5 +111,5 @@ def go_through(
 
 
 def _refuse_doctype(*_: object) -> NoReturn:
-    # What it defines can unfold without end. No program that writes workbooks writes one.
+    # Its entities can expand without limit (billion laughs). No program that writes workbooks writes one.
     raise unreadable_workbook("it defines abbreviations of its own (DOCTYPE), which no workbook needs")

@@ -15,7 +15,7 @@ from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.rows.dates import DateRule
 from failure_platform.domain.rows.layouts import UploadRefusedError
-from failure_platform.resources.reading.upload import Received, read_upload
+from failure_platform.resources.reading.upload import ParsedUpload, read_upload
 from failure_platform.resources.storage.disk_space import room_for
 from failure_platform.resources.uploads.inbox import Inbox
 from failure_platform.resources.uploads.reader_process import ReaderProcess
@@ -51,7 +51,7 @@ class Staging:
         self._memory_limit = memory_limit
         self._date_rules = date_rules
 
-    def read(self, receipt: Receipt, contract: Contract, person_key: bytes) -> Received | Refused:
+    def read(self, receipt: Receipt, contract: Contract, person_key: bytes) -> ParsedUpload | Refused:
         """Read the archived original anew, whatever an earlier try left here."""
         self.drop(receipt)
         folder = self._of(receipt)
@@ -75,7 +75,7 @@ class Staging:
 
     def read_all(
         self, receipts: Sequence[Receipt], contract: Contract, person_key: bytes
-    ) -> Generator[tuple[Receipt, Received | Refused], None, None]:
+    ) -> Generator[tuple[Receipt, ParsedUpload | Refused], None, None]:
         """Read some, in order; the next is read while the caller works on the one before. Close it when leaving early.
 
         Of a thousand small files, reading one takes as long as Dagster takes to note it.
@@ -93,10 +93,10 @@ class Staging:
         finally:
             ahead.shutdown()
 
-    def rows(self, receipt: Receipt, contract: Contract, person_key: bytes) -> Received | Refused:
+    def rows(self, receipt: Receipt, contract: Contract, person_key: bytes) -> ParsedUpload | Refused:
         """Return what `read` left, or read now when nothing whole is here."""
         if (self._of(receipt) / "received.json").exists():
-            return Received.load(self._of(receipt))
+            return ParsedUpload.load(self._of(receipt))
         return self.read(receipt, contract, person_key)
 
     def drop(self, receipt: Receipt) -> None:
@@ -107,7 +107,7 @@ class Staging:
         return self._folder / receipt.kind / receipt.key
 
 
-def _read(original: Path, kind: str, folder: Path, options: Mapping[str, Any]) -> Received | Refused:
+def _read(original: Path, kind: str, folder: Path, options: Mapping[str, Any]) -> ParsedUpload | Refused:
     """Read in the reader's process. A refusal is an answer: errors tell of what no upload can help."""
     try:
         return read_upload(original, CONTRACTS[kind], folder, **options)

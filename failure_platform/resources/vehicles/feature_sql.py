@@ -1,9 +1,7 @@
-"""The rules that describe vehicles, as SQL for DuckDB: written once a process, run on any lake.
+"""Compiles the rules that describe vehicles to DuckDB SQL, once per process.
 
-What belongs here: which questions are asked, in which order, and the temporary tables that answers wait in. What does
-not: the rules (domain.features, domain.vehicles.labels) and running them (describing).
-
-The SQL is written on an empty lake: it needs the columns only, and takes longer than many a run on a small one.
+The SQL depends on the columns only, so it is compiled on an empty lake. On a small lake, compiling takes longer than
+running.
 """
 
 import contextlib
@@ -28,28 +26,28 @@ from failure_platform.resources.lake.tables import create_tables
 from failure_platform.resources.storage import sql_text
 
 Declared = tuple[tuple[str, tuple[date, date]], ...]
-"""By falhas file name, the first and last day that it is declared to cover."""
+"""First and last day that a falhas file is declared to cover, by file name."""
 
 TOUCHED, RESULTS, MEDIANS = "touched", "results_at_hand", "medians_at_hand"
-"""What the one who runs the SQL makes: a table of the KNR asked for; a view of the part of resultados that is needed;
-and a table of what `Questions.medians` gives of it."""
+"""Names that the caller creates before running the SQL: a table of the KNR of the selected vehicles; a view of the part
+of resultados that they need; and a table with the result of `FeatureSql.medians` on it."""
 
 
 @dataclass(frozen=True)
-class Questions:
-    """SQL of the rules for one target.
+class FeatureSql:
+    """The SQL of the rules for one target.
 
     Attributes:
         labels: every vehicle with its prediction point and outcome.
-        without: one row, how many vehicles have none, and how many of these came further.
-        needed: one row, between which times results are needed to describe the vehicles in TOUCHED.
+        without_prediction_point: one row: number of vehicles without one, and of those that passed a later checkpoint.
+        needed: one row: the time range of the results that the vehicles in TOUCHED need.
         medians: the running medians of RESULTS.
-        steps: names and SQL of the tables to make, in this order, for the vehicles in TOUCHED.
+        steps: names and SQL of the tables to create, in this order, for the vehicles in TOUCHED.
         vehicles, features, cells: the parts of their `Description`, read from these tables.
     """
 
     labels: str
-    without: str
+    without_prediction_point: str
     needed: str
     medians: str
     steps: tuple[tuple[str, str], ...]
@@ -59,35 +57,35 @@ class Questions:
 
     @property
     def fingerprint(self) -> str:
-        """Another one where the rules, or what turns them into SQL, ask anything else of the lake."""
+        """A hash of the SQL: it changes when the rules change, or how Ibis compiles them."""
         return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]
 
 
 @cache
-def questions(target: Target, declared: Declared, sequence_length: int) -> Questions:
+def compile_sql(target: Target, declared: Declared, sequence_length: int) -> FeatureSql:
     """Return the SQL that describes vehicles of a target; `sequence_length` as for `describe`."""
     with _empty_lake() as backend:
         steps: list[tuple[str, str]] = []
 
-        def keep(name: str, table: ir.Table) -> ir.Table:
+        def create(name: str, table: ir.Table) -> ir.Table:
             steps.append((name, backend.compile(table)))
-            return _made(backend, *steps[-1])
+            return _create_table(backend, *steps[-1])
 
-        lake, touched = _tables(backend, "resultados", declared), backend.table(TOUCHED)
+        lake, selected = _tables(backend, "resultados", declared), backend.table(TOUCHED)
         medians = backend.compile(running_medians(backend.table(RESULTS)))
-        described = describe(lake, target, touched, sequence_length, keep, _made(backend, MEDIANS, medians))
-        return Questions(
+        described = describe(lake, target, selected, sequence_length, create, _create_table(backend, MEDIANS, medians))
+        return FeatureSql(
             backend.compile(labels(lake, target)),
             backend.compile(vehicles_without_prediction_point(lake, target)),
-            backend.compile(rows_needed(lake, touched)),
+            backend.compile(rows_needed(lake, selected)),
             medians,
             tuple(steps),
             *(backend.compile(table) for table in (described.vehicles, described.features, described.cells)),
         )
 
 
-def touched_by(target: Target, declared: Declared, uploads: Sequence[str]) -> str:
-    """Return the SQL of the KNR that uploads touch; it looks for their results, and those of later days, in RESULTS."""
+def touched_sql(target: Target, declared: Declared, uploads: Sequence[str]) -> str:
+    """Return the SQL of the KNR that uploads touch; it reads their results, and those of later days, from RESULTS."""
     with _empty_lake() as backend:
         return str(backend.compile(touched_vehicles(_tables(backend, RESULTS, declared), target, uploads)))
 
@@ -106,6 +104,6 @@ def _tables(backend: Backend, results: str, declared: Declared) -> LakeTables:
     return LakeTables(backend.table(results), falhas, status, uploads, dict(declared))
 
 
-def _made(backend: Backend, name: str, sql: str) -> ir.Table:
+def _create_table(backend: Backend, name: str, sql: str) -> ir.Table:
     backend.con.execute(f"CREATE TEMP TABLE {sql_text.name(name)} AS {sql}")
     return backend.table(name)

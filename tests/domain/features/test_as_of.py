@@ -1,4 +1,4 @@
-"""Promises about the description as a whole: what it depends on, whoever is described and whatever comes later."""
+"""The description as a function of the lake: it depends neither on which vehicles are described nor on later rows."""
 
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from failure_platform.domain.features.touched import rows_needed, touched_vehicl
 from failure_platform.domain.features.values import running_medians
 from failure_platform.domain.features.wide import FACT_COLUMNS, widen
 from failure_platform.domain.targets import ROAD_TEST
-from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result, told
+from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, from_upload, result
 
 Rows = dict[str, list[dict[str, Any]]]
 KNRS = "ABCD"
@@ -27,18 +27,20 @@ def _plant() -> Rows:
     """Four vehicles at their prediction points, two days on which others give every test a usual value, and others
     with unusual ones on the days of the prediction points, after them or at the very moment."""
     usual = [
-        told(result(f"Z{number}", T0 + day * DAY + number * HOUR, float(number * day), name), "old")
+        from_upload(result(f"Z{number}", T0 + day * DAY + number * HOUR, float(number * day), name), "old")
         for day in (2, 6)
         for number in range(11)
         for name in ("041001", "041002")
     ]
-    unusual = [told(result(f"Z{number}", at + 3 * HOUR, 900.0), "old") for number, at in enumerate(POINTS.values())]
-    own = [told(result(knr, at - 2 * HOUR, 5.0), "old") for knr, at in POINTS.items()]
-    too_late = [told(result(knr, at, 700.0), "old") for knr, at in POINTS.items()]
+    unusual = [
+        from_upload(result(f"Z{number}", at + 3 * HOUR, 900.0), "old") for number, at in enumerate(POINTS.values())
+    ]
+    own = [from_upload(result(knr, at - 2 * HOUR, 5.0), "old") for knr, at in POINTS.items()]
+    too_late = [from_upload(result(knr, at, 700.0), "old") for knr, at in POINTS.items()]
     return {
-        "status": [told(event(knr, at), "old") for knr, at in POINTS.items()],
+        "status": [from_upload(event(knr, at), "old") for knr, at in POINTS.items()],
         "resultados": [*usual, *unusual, *own, *too_late],
-        "falhas": [told({**defect("A", T0, "ZP7", "5"), "COR": "K2K2"}, "old")],
+        "falhas": [from_upload({**defect("A", T0, "ZP7", "5"), "COR": "K2K2"}, "old")],
         "uploads": [{**covered(T0, T0 + 9 * DAY), "upload": "old", "name": "old.csv"}],
     }
 
@@ -68,12 +70,12 @@ def _with(rows: Rows, more: list[tuple[str, int, str, str, int, float]], upload:
             "status": lambda: event(knr, at, ("M600", "M700")[sub_value]),  # noqa: B023
             "falhas": lambda: {**defect(knr, at, ("ZP7", "ROD")[sub_value], "4"), "MODELO": name},  # noqa: B023
         }[kind]()
-        added[kind if kind in added else "resultados"].append(told(row, upload))
+        added[kind if kind in added else "resultados"].append(from_upload(row, upload))
     return added
 
 
 def _same(some: pd.DataFrame, every: pd.DataFrame, facts: tuple[str, ...]) -> None:
-    """Each row of `some` says what its row of `every` says; a column that it lacks says nothing there either."""
+    """Each row of `some` equals its row of `every`; a column that `some` lacks holds only absent values there."""
     some, every = some.set_index("KNR"), every.set_index("KNR")
     for column in every.columns:
         ours = every.loc[some.index, column]
@@ -111,7 +113,7 @@ def test_nothing_at_or_after_the_prediction_point_changes_any_cell(
     every = SmallLake(**rows).vehicles()
     point: datetime = every.set_index("KNR").loc[knr, "predicted_at"]
     known = {table: [row for row in listed if row.get("DATA", T0) < point] for table, listed in rows.items()}
-    known["status"].append(told(event(knr, point), "old"))
+    known["status"].append(from_upload(event(knr, point), "old"))
     _same(SmallLake(**known).vehicles(only=[knr]), every, AS_OF_FACTS)
 
 
@@ -143,7 +145,7 @@ def test_a_vehicle_that_an_upload_does_not_touch_stays_as_it_was(
 def test_an_upload_that_changes_nothing_touches_its_own_vehicles_only() -> None:
     """The newest day's upload, as on every day, costs what its own vehicles cost."""
     rows = _plant()
-    rows["resultados"].append(told(result("D", T0 + 31 * DAY, 1.0), "new"))
+    rows["resultados"].append(from_upload(result("D", T0 + 31 * DAY, 1.0), "new"))
     lake = SmallLake(**rows)
     assert touched_vehicles(lake.tables, ROAD_TEST, ["new"]).to_pandas()["KNR"].tolist() == ["D"]
     needed = rows_needed(lake.tables, ibis.memtable({"KNR": ["D"]})).to_pandas()
@@ -165,7 +167,7 @@ def test_tables_that_are_kept_on_the_way_change_nothing() -> None:
         return backend.table(name)
 
     medians = kept("medians", running_medians(lake.tables.resultados))
-    described = describe(lake.tables, ROAD_TEST, kept=kept, medians=medians)
+    described = describe(lake.tables, ROAD_TEST, materialize=kept, medians=medians)
     vehicles, features = described.vehicles.to_pandas(), described.features.to_pandas()
     frame = widen(vehicles, features, described.cells.to_pyarrow_batches())
     assert len(names) == len(set(names)) > 3

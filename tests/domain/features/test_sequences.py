@@ -1,4 +1,4 @@
-"""Promises about the cells of a sequence: the newest rows, in one order for all lakes, each said in four channels."""
+"""The cells of a sequence: the newest rows, in the same order in every lake, each in four channels."""
 
 import hashlib
 from datetime import timedelta
@@ -82,7 +82,7 @@ def test_a_test_has_the_same_code_in_every_lake_and_float32_holds_it() -> None:
 def test_rows_of_one_time_have_one_order_whatever_their_order_in_the_lake(
     drawn: list[tuple[int, int, str, int, int]], length: int, shuffle: Any
 ) -> None:
-    """Ties are ordered by the rest of the natural key, so the result is that of sorting by the whole key in Python."""
+    """Ties are ordered by the rest of the natural key: the result equals a sort by the complete key in Python."""
     rows = [row(v, hours, name, ID=family, VALUE_ID=value_id) for v, hours, name, family, value_id in drawn]
     expected = {
         vehicle: sorted((-hours, family, name, value_id) for v, hours, name, family, value_id in drawn if v == vehicle)
@@ -106,7 +106,7 @@ def test_names_are_by_step_then_channel() -> None:
 
 
 def test_nothing_at_or_after_the_prediction_point_is_in_a_sequence() -> None:
-    """The cells of a described vehicle come from the rows before its prediction point, and only when asked for."""
+    """The cells of a described vehicle come from the rows before its prediction point, and exist only on request."""
     rows = [result("a", T0 + h * HOUR, name=name) for h, name in ((1, "before"), (3, "at"), (4, "after"))]
     lake = SmallLake(resultados=rows, status=[event("a", T0 + 3 * HOUR)])
     frame = described(lake, 4)

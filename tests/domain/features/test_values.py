@@ -1,4 +1,4 @@
-"""Promises about what was measured, missed and known of a vehicle, beyond its newest values."""
+"""Features of measured values, missing stamps and known facts, beyond the newest values."""
 
 import math
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from failure_platform.domain.features.names import FAMILIES, absent_value, explain, full_families, known_by
-from failure_platform.domain.features.values import LEAST_ROWS, MEDIAN_DAYS
+from failure_platform.domain.features.values import MEDIAN_DAYS, MIN_ROWS
 from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.targets import Target
-from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result, told
+from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, from_upload, result
 
 SERIES = "2:041001:0"
 
 
-def _usual(days_before: int, value: float, rows: int = LEAST_ROWS) -> Iterator[dict[str, object]]:
+def _usual(days_before: int, value: float, rows: int = MIN_ROWS) -> Iterator[dict[str, object]]:
     """What other vehicles measured on a day before T0's."""
     return (result(f"Z{number}", T0 - days_before * DAY + number * HOUR / 4, value + number - rows // 2)
             for number in range(rows + 1))  # fmt: skip
@@ -35,10 +35,10 @@ def test_a_distance_is_from_the_median_of_the_days_before_and_follows_a_drift() 
 
 @pytest.mark.parametrize(
     ("days_before", "rows", "known"),
-    [(0, 30, False), (1, 30, True), (MEDIAN_DAYS, 30, True), (MEDIAN_DAYS + 1, 30, False), (1, LEAST_ROWS - 2, False)],
+    [(0, 30, False), (1, 30, True), (MEDIAN_DAYS, 30, True), (MEDIAN_DAYS + 1, 30, False), (1, MIN_ROWS - 2, False)],
 )
 def test_a_distance_needs_enough_rows_on_whole_days_just_before(days_before: int, rows: int, known: bool) -> None:
-    """The same day tells nothing, since some of it is later; nor do days long ago, or a handful of rows."""
+    """The same day does not count, since a part of it is later; nor do days long ago, or a handful of rows."""
     usual = [result(f"Z{number}", T0.replace(hour=0) - days_before * DAY, 1.0) for number in range(rows)]
     lake = SmallLake(status=[event("A", T0)], resultados=[*usual, result("A", T0 - HOUR, 2.0)])
     assert (f"distance:{SERIES}" in lake.vehicles().columns) == known
@@ -67,7 +67,7 @@ def test_a_checkpoint_without_a_stamp_is_told() -> None:
 
 
 def test_model_colour_and_engine_are_as_known_before_the_prediction_point() -> None:
-    """The newest row that says so; blanks say nothing; what is told later is not known yet."""
+    """The newest row that is not blank counts; rows after the prediction point do not."""
     falhas = [
         {**defect("A", T0 - 3 * HOUR, "ZP7"), "MODELO": "T-CROSS", "COR": "A1A1", "MOTOR": "   "},
         {**defect("A", T0 - 2 * HOUR, "ZP7"), "MODELO": "AUDI Q3", "COR": "   "},
@@ -87,9 +87,9 @@ def test_model_colour_and_engine_are_as_known_before_the_prediction_point() -> N
 def test_the_upload_is_the_one_that_most_of_the_known_rows_came_from() -> None:
     """Of two with as many rows, the first by name; rows after the prediction point do not count."""
     rows = [
-        *(told(result("A", T0 - hours * HOUR), upload) for hours, upload in ((1, "b"), (2, "b"), (3, "a"))),
-        *(told(result("A", T0 + hours * HOUR), "a") for hours in range(5)),
-        told(result("B", T0 - HOUR), "b"), told(result("B", T0 - 2 * HOUR), "a"),
+        *(from_upload(result("A", T0 - hours * HOUR), upload) for hours, upload in ((1, "b"), (2, "b"), (3, "a"))),
+        *(from_upload(result("A", T0 + hours * HOUR), "a") for hours in range(5)),
+        from_upload(result("B", T0 - HOUR), "b"), from_upload(result("B", T0 - 2 * HOUR), "a"),
     ]  # fmt: skip
     frame = SmallLake(status=[event(knr, T0) for knr in "ABC"], resultados=rows).vehicles().set_index("KNR")
     assert frame["upload"].fillna("").to_dict() == {"A": "b", "B": "a", "C": ""}
@@ -110,10 +110,10 @@ def test_tests_whose_names_differ_only_in_case_stay_two_features() -> None:
 
 
 def test_invented_test_names_cannot_widen_the_frame_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The most frequent stay, and the family says that it is full: the choice then depends on all vehicles."""
+    """The most frequent names stay, and the family counts as full: the choice then depends on all vehicles."""
     rows = [result(knr, T0 - HOUR, 1.0, name, STATUS=13) for knr, name in (("A", "X1"), ("A", "X2"), ("B", "X2"))]
-    monkeypatch.setitem(FAMILIES, "value", replace(FAMILIES["value"], most=1))
-    monkeypatch.setitem(FAMILIES, "nok", replace(FAMILIES["nok"], most=3))
+    monkeypatch.setitem(FAMILIES, "value", replace(FAMILIES["value"], max_columns=1))
+    monkeypatch.setitem(FAMILIES, "nok", replace(FAMILIES["nok"], max_columns=3))
     # A target of its own: the SQL of others is remembered with the usual limits.
     frame = SmallLake(status=[event("A", T0), event("B", T0)], resultados=rows).vehicles(Target("limited"))
     names = [name for name in feature_columns(frame) if name.startswith(("value:", "nok:"))]
@@ -132,10 +132,10 @@ def test_a_zero_and_an_unknown_are_told_apart_by_the_column_that_knows() -> None
 
 
 def test_the_dictionary_tells_the_time_rule_of_distances() -> None:
-    """It uses rows of other vehicles: the page must say which."""
-    told_of = explain("distance:2:041001:0")
-    assert "whole days before" in told_of.time_rule
-    assert str(MEDIAN_DAYS) in told_of.description
+    """It uses rows of other vehicles, which the page must specify."""
+    meaning = explain("distance:2:041001:0")
+    assert "whole days before" in meaning.time_rule
+    assert str(MEDIAN_DAYS) in meaning.description
 
 
 def test_an_upload_of_falhas_that_names_nobody_still_says_zero() -> None:

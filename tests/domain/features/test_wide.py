@@ -1,4 +1,4 @@
-"""Promises about features: only what was known before the prediction point, and the same for any order of rows."""
+"""Features: computed only from rows before the prediction point, and independent of the order of rows."""
 
 import math
 import random
@@ -94,7 +94,7 @@ def test_stage_times_are_hours_between_neighbouring_checkpoints() -> None:
 
 
 def test_no_defect_is_zero_only_where_a_falhas_upload_covers_the_prediction_point() -> None:
-    """Where nobody looked, nothing is known; zero would say that the vehicle was fine."""
+    """Without coverage the number is unknown; zero would mean that the vehicle was good."""
     rows = _plant()
     rows["status"].append(event("late", T0 + 60 * DAY))
     lake = SmallLake(**rows)
@@ -116,12 +116,12 @@ _ROWS_AFTER = st.lists(
 def test_a_row_at_or_after_the_prediction_point_never_changes_a_feature(
     late: list[tuple[str, int, int, float]],
 ) -> None:
-    """Whatever comes in later, of any kind, what was known then stays what it was, to the last bit."""
+    """Whatever rows are added later, of any kind, the features stay the same to the last bit."""
     rows = _plant()
     before = SmallLake(**rows).vehicles()
-    asked = {"A": T0, "B": T0 + HOUR, "C": T0 + HOUR}
+    predicted_at = {"A": T0, "B": T0 + HOUR, "C": T0 + HOUR}
     for knr, seconds, kind, value in late:
-        at = asked[knr] + timedelta(seconds=seconds)
+        at = predicted_at[knr] + timedelta(seconds=seconds)
         new: dict[int, tuple[str, dict[str, Any]]] = {
             0: ("resultados", result(knr, at, value)),
             1: ("resultados", result(knr, at, value, "SECTION_ZP8_00000001", STATUS=13)),
@@ -144,7 +144,7 @@ def test_a_row_at_or_after_the_prediction_point_never_changes_a_feature(
     ],
 )
 def test_a_row_just_before_the_prediction_point_does_count(table: str, row: dict[str, Any]) -> None:
-    """The other side of the time rule: nothing known is thrown away, and last_row_at tells it."""
+    """The converse of the time rule: no known row is dropped, and last_row_at shows it."""
     rows = _plant()
     before = SmallLake(**rows).vehicles().set_index("KNR")
     rows[table].append(row)
@@ -155,7 +155,7 @@ def test_a_row_just_before_the_prediction_point_does_count(table: str, row: dict
 
 
 def test_nothing_used_is_as_new_as_the_prediction_point() -> None:
-    """The column that the asset check reads is what it says; a vehicle of which nothing was known has none."""
+    """The column that the asset check reads is right; a vehicle without known rows has no value."""
     frame = SmallLake(**_plant()).vehicles().set_index("KNR")
     assert frame["last_row_at"].to_dict() == {
         "A": pd.Timestamp(T0 - HOUR), "B": pd.Timestamp(T0 - HOUR), "C": pd.NaT
@@ -175,7 +175,7 @@ def test_the_order_of_rows_changes_nothing() -> None:
 
 @pytest.mark.parametrize("missing", ["resultados", "falhas", "uploads", "status"])
 def test_an_empty_table_costs_its_features_only(missing: str) -> None:
-    """Nothing says that all three kinds of upload have come."""
+    """There may be no upload yet of one or two of the kinds."""
     frame = SmallLake(**{**_plant(), missing: []}).vehicles()
     assert len(frame) == (0 if missing == "status" else 3)
     prefixes = {name.split(":")[0] for name in feature_columns(frame)}

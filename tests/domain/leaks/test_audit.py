@@ -1,4 +1,4 @@
-"""Promises of the leak audit: every kind of leak that is planted is caught and named, and honest data raise nothing."""
+"""The leak audit: every kind of planted leak is found and named, and data without leaks give no finding."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,8 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failure_platform.domain.features.wide import feature_columns
-from failure_platform.domain.leaks.audit import Audit, Kind, audit
-from failure_platform.domain.leaks.evidence import least_share, periods, ranking, share_difference, upload_separation
+from failure_platform.domain.leaks.audit import Audit, LeakKind, audit
+from failure_platform.domain.leaks.evidence import (
+    periods,
+    ranking,
+    share_difference,
+    share_lower_bound,
+    upload_separation,
+)
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.split import Split, time_split
 from failure_platform.simulation.plan import Simulation
@@ -67,14 +73,14 @@ def _audited(frame: pd.DataFrame, *accepted: str, split: Split | None = None) ->
     return audit(frame, sides.training, sides.comparison, feature_columns(frame.drop(columns="upload")), accepted)
 
 
-def _kinds(audited: Audit, feature: str | None) -> list[Kind]:
+def _kinds(audited: Audit, feature: str | None) -> list[LeakKind]:
     return [finding.kind for finding in audited.findings if finding.feature == feature]
 
 
 def test_an_honest_plant_raises_nothing(honest: pd.DataFrame) -> None:
     audited = _audited(honest)
     assert audited.findings == ()
-    assert audited.looked_at > 800
+    assert audited.features_checked > 800
 
 
 @pytest.mark.parametrize("name", ["ai4i", "azure_m01_10", "secom_first70"])
@@ -88,24 +94,24 @@ def test_real_data_raise_nothing(real_data: Callable[[str], Path], name: str) ->
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        (COPY, Kind.too_good_feature),
-        (ONLY, Kind.one_class_only),
-        (MISSING, Kind.missing_by_label),
-        (NUMBER, Kind.identifier),
+        (COPY, LeakKind.too_good_feature),
+        (ONLY, LeakKind.one_class_only),
+        (MISSING, LeakKind.missing_by_label),
+        (NUMBER, LeakKind.identifier),
     ],
 )
-def test_a_planted_test_is_caught_and_named(leaky: pd.DataFrame, name: str, kind: Kind) -> None:
+def test_a_planted_test_is_caught_and_named(leaky: pd.DataFrame, name: str, kind: LeakKind) -> None:
     audited = _audited(leaky)
     assert kind in _kinds(audited, f"value:2:{name}:0")
     assert all(finding.feature is None or ":99000" in finding.feature for finding in audited.findings)
-    told = next(f.sentence for f in audited.findings if f.feature == f"value:2:{name}:0" and f.kind is kind)
-    assert f"value:2:{name}:0" in told
+    sentence = next(f.sentence for f in audited.findings if f.feature == f"value:2:{name}:0" and f.kind is kind)
+    assert f"value:2:{name}:0" in sentence
 
 
 def test_an_accepted_feature_is_no_finding_but_an_identifier_stays_one(leaky: pd.DataFrame) -> None:
     named = {finding.feature for finding in _audited(leaky).findings if finding.feature}
     left = _audited(leaky, *named).findings
-    assert {finding.kind for finding in left} == {Kind.identifier}
+    assert {finding.kind for finding in left} == {LeakKind.identifier}
 
 
 @pytest.mark.fault(38)
@@ -113,30 +119,30 @@ def test_a_row_that_is_not_older_than_the_prediction_point_is_caught(honest: pd.
     late = honest.copy()
     late.loc[7, "last_row_at"] = late.loc[7, "predicted_at"]
     (finding,) = _audited(late).findings
-    assert (finding.kind, finding.feature, finding.number) == (Kind.newer_than_prediction_point, None, 1)
+    assert (finding.kind, finding.feature, finding.number) == (LeakKind.newer_than_prediction_point, None, 1)
 
 
 def test_a_vehicle_on_both_sides_is_caught(honest: pd.DataFrame) -> None:
     sides = time_split(honest, ROAD_TEST.horizon)
     both = replace(sides, comparison=pd.concat([sides.comparison, sides.training.tail(2)]))
     (finding,) = _audited(honest, split=both).findings
-    assert (finding.kind, finding.number) == (Kind.same_vehicle_twice, 2)
+    assert (finding.kind, finding.number) == (LeakKind.same_vehicle_twice, 2)
 
 
 def test_a_vehicle_described_twice_is_caught(honest: pd.DataFrame) -> None:
     doubled = pd.concat([honest, honest.head(3)], ignore_index=True)
-    assert Kind.same_vehicle_twice in _kinds(_audited(doubled), None)
+    assert LeakKind.same_vehicle_twice in _kinds(_audited(doubled), None)
 
 
 def test_files_put_together_by_outcome_are_caught(honest: pd.DataFrame) -> None:
-    """Also where every week has its own two files, and where only half of the failed vehicles came apart."""
+    """Also where every week has its own two files, and where only half of the failed vehicles are in separate files."""
     failed = (honest["label"] == 1).fillna(False).to_numpy(dtype=bool)
     half = failed & (np.arange(len(honest)) % 2 == 0)
     for apart in (failed, half):
         for base in (honest["predicted_at"].dt.strftime("%Y-%V"), pd.Series("all", honest.index)):
             planted = honest.assign(upload=base + np.where(apart, " bad", " good"))
             (finding,) = _audited(planted).findings
-            assert finding.kind is Kind.upload_effect
+            assert finding.kind is LeakKind.upload_effect
 
 
 def test_uploads_that_follow_time_are_no_leak_even_where_failures_come_and_go(honest: pd.DataFrame) -> None:
@@ -144,7 +150,7 @@ def test_uploads_that_follow_time_are_no_leak_even_where_failures_come_and_go(ho
     week = honest["predicted_at"].dt.isocalendar().week
     label = honest["label"].mask(week % 3 == 0, (np.arange(len(honest)) % 3 == 0).astype(int))
     changed = honest.assign(label=label.astype("Int8"), upload=week.astype(str))
-    assert Kind.upload_effect not in _kinds(_audited(changed), None)
+    assert LeakKind.upload_effect not in _kinds(_audited(changed), None)
 
 
 def test_what_is_missing_since_a_day_is_no_leak_even_where_failures_began_that_day() -> None:
@@ -152,8 +158,8 @@ def test_what_is_missing_since_a_day_is_no_leak_even_where_failures_began_that_d
     rng = np.random.default_rng(4)
     late = np.arange(4_000) >= 2_000
     failed = rng.random(4_000) < np.where(late, 0.3, 0.03)
-    asked = np.datetime64("2024-01-01") + np.arange(4_000) * np.timedelta64(10, "m")
-    period = periods(asked, failed)
+    predicted_at = np.datetime64("2024-01-01") + np.arange(4_000) * np.timedelta64(10, "m")
+    period = periods(predicted_at, failed)
     difference, least = share_difference(~late[:, None], failed, period, 0.01)
     assert abs(difference[0]) < 0.1 and abs(least[0]) < 0.1
     crude = late[failed].mean() - late[~failed].mean()
@@ -165,16 +171,16 @@ def test_what_is_known_only_with_an_earlier_falha_is_no_leak(honest: pd.DataFram
     failed = (honest["label"] == 1).fillna(False).to_numpy(dtype=bool)
     had_defect = np.random.default_rng(1).random(len(honest)) < np.where(failed, 0.9, 0.2)
     name = "value:2:990005:0"
-    told = honest.assign(**{name: np.where(had_defect, np.random.default_rng(2).random(len(honest)), np.nan)})
-    assert _kinds(_audited(told), name) == [Kind.missing_by_label]
-    explained = time_split(told.assign(MODELO=np.where(had_defect, "A1", None)), ROAD_TEST.horizon)
-    assert audit(told, explained.training, explained.comparison, [name], ()).findings == ()
+    planted = honest.assign(**{name: np.where(had_defect, np.random.default_rng(2).random(len(honest)), np.nan)})
+    assert _kinds(_audited(planted), name) == [LeakKind.missing_by_label]
+    explained = time_split(planted.assign(MODELO=np.where(had_defect, "A1", None)), ROAD_TEST.horizon)
+    assert audit(planted, explained.training, explained.comparison, [name], ()).findings == ()
 
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 10_000), failures=st.integers(10, 60))
 def test_noise_is_no_leak(seed: int, failures: int) -> None:
-    """Few failures and many features: something always looks good by luck, and nothing is found."""
+    """Few failures and many features: some feature always ranks well by chance, and nothing is found."""
     rng = np.random.default_rng(seed)
     n = failures * 12
     x = rng.normal(size=(n, 300)).astype(np.float32)
@@ -199,15 +205,15 @@ def test_ranking_is_the_auc_of_each_feature_among_those_that_have_it() -> None:
     ranked = ranking(x, failed, [np.arange(5.0)])
     assert ranked.auc.tolist() == [2.5 / 3, 0.0, 0.5]
     assert ranked.failures.tolist() == [1, 2, 0]
-    assert ranked.likeness[1:, 0].tolist() == pytest.approx([1.0, 1.0])
+    assert ranked.correlation[1:, 0].tolist() == pytest.approx([1.0, 1.0])
 
 
 def test_a_bound_of_few_failures_proves_little() -> None:
-    few, many = least_share(np.array([1.0, 1.0]), np.array([8.0, 800.0]), 1e-5)
+    few, many = share_lower_bound(np.array([1.0, 1.0]), np.array([8.0, 800.0]), 1e-5)
     assert few < 0.5 and many > 0.95
 
 
 def test_uploads_of_one_vehicle_each_tell_nothing() -> None:
-    asked = pd.Series(pd.Timestamp("2024-01-08") + np.arange(200) * pd.Timedelta(hours=1))
+    predicted_at = pd.Series(pd.Timestamp("2024-01-08") + np.arange(200) * pd.Timedelta(hours=1))
     uploads = pd.Series([f"file {i}" for i in range(200)])
-    assert upload_separation(uploads, asked, np.arange(200) % 9 == 0, 0.01) == (0.0, 0.0)
+    assert upload_separation(uploads, predicted_at, np.arange(200) % 9 == 0, 0.01) == (0.0, 0.0)

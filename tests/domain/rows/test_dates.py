@@ -1,4 +1,4 @@
-"""Dates: read as they were meant, or refused with what to set; never guessed."""
+"""Dates: read by evidence, or refused with the setting that decides; never guessed."""
 
 import datetime as dt
 import json
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from failure_platform.domain.rows.dates import DateReading, DateRule
 from failure_platform.domain.rows.layouts import UploadRefusedError
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.settings import Settings
 from support.dated_uploads import DAY, FAR, ISO, MONTH, OPEN, Upload, knr, moments, written
 
@@ -21,7 +21,7 @@ def upload(tmp_path):
 
 @pytest.mark.parametrize("form", [ISO, "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S.000"])
 def test_iso_dates_need_no_decision(upload, form):
-    """Nor a look at the vehicles' weeks."""
+    """Nor are the production weeks of the vehicles needed."""
     received = upload.read(written(OPEN, form, FAR))
     assert received.understood["dates"] == "ISO"
     assert upload.times(received) == OPEN
@@ -48,7 +48,7 @@ def test_the_weeks_of_the_vehicles_decide_where_no_date_does(upload, form, order
 
 @pytest.mark.fault(24)
 def test_what_cannot_be_decided_is_refused_with_what_to_set(upload):
-    """No reader may guess; the setting decides, and then it is said."""
+    """No reader may guess; the setting decides, and the findings say so."""
     rows = written(OPEN, DAY, FAR)
     with pytest.raises(UploadRefusedError, match=r"cannot be told apart in 3 dates, such as '05/03/2023") as refused:
         upload.read(rows)
@@ -64,11 +64,11 @@ def test_what_cannot_be_decided_is_refused_with_what_to_set(upload):
 @pytest.mark.fault(24)
 def test_few_or_divided_vehicles_decide_nothing(upload):
     """Two vehicles may both be late; and vehicles that disagree are no evidence."""
-    with pytest.raises(UploadRefusedError, match="2 speak for day first, 0 for month first; needed are 3"):
+    with pytest.raises(UploadRefusedError, match="2 support day first, 0 month first; needed are 3"):
         upload.read(written(OPEN[:2], DAY))
     rows = [(knr(time, n), time.strftime(DAY)) for n, time in enumerate(OPEN[:3] * 9)]
     rows += [(knr(time.replace(month=time.day, day=time.month)), time.strftime(DAY)) for time in OPEN[:3]]
-    with pytest.raises(UploadRefusedError, match="27 speak for day first, 3 for month first"):
+    with pytest.raises(UploadRefusedError, match="27 support day first, 3 month first"):
         upload.read(rows)
 
 
@@ -102,8 +102,8 @@ def test_where_two_orders_are_mixed_each_row_speaks_for_itself(upload):
     assert received.understood["dates"].startswith(
         "two orders mixed (day first: 1 date shows it and month first: 1 date shows it)"
     )
-    told = "DATA: day and month cannot be told apart: '07/04/2023 10:30:05'"
-    assert upload.times(received) == [*day, *month, [told]]
+    ambiguous = "DATA: day and month cannot be told apart: '07/04/2023 10:30:05'"
+    assert upload.times(received) == [*day, *month, [ambiguous]]
     by_setting = upload.times(upload.read(rows, DateRule("day_first")))
     assert by_setting[0] == day[0]
     assert by_setting[2] == ["DATA: not a date and time: '06/14/2023 10:30:05'"]
@@ -112,7 +112,7 @@ def test_where_two_orders_are_mixed_each_row_speaks_for_itself(upload):
 
 @pytest.mark.fault(24)
 def test_one_slip_does_not_turn_the_column(upload):
-    """A single impossible date against what all vehicles say makes the column mixed; it does not decide for it."""
+    """A single date that contradicts all production weeks makes the column mixed; it does not decide."""
     slip = [(knr(FAR), "13/05/2023 10:30:00")]
     received = upload.read([*slip, *written(OPEN, MONTH)])
     assert received.dates.slashed == "each_row"
@@ -132,7 +132,7 @@ TURNED = [*OPEN, *moments((3, 14), (4, 20), (5, 31))]
 @pytest.mark.fault(24, 31)
 @pytest.mark.parametrize("swap", [True, False])
 def test_cells_that_a_spreadsheet_swapped_are_swapped_back(upload, swap):
-    """Day and month change places in just those cells that fit the spreadsheet's own order; the vehicles tell."""
+    """Day and month are swapped in exactly the cells that fit the spreadsheet's order; the production weeks decide."""
     received = upload.read_cells(cells(TURNED, swap))
     assert received.dates == DateReading("day_first", iso_swapped=swap)
     assert ("swapped back" in received.understood["dates"]) is swap
@@ -157,7 +157,7 @@ def test_iso_beside_slashes_is_as_written_where_a_day_above_12_shows_it(upload):
 
 @pytest.mark.fault(31)
 def test_dates_serial_numbers_and_texts_in_one_column_are_read(upload):
-    """Excel holds a date as a number; where the format was lost, the number stands there."""
+    """Excel stores a date as a number; if its format was lost, the cell shows the number."""
     time = dt.datetime(2023, 3, 15, 6, 0)
     cells = (time, 45000.25, "2023-03-15 06:00:00", "15/03/2023 06:00")
     assert upload.times(upload.read_cells([(knr(time), cell) for cell in cells])) == [time] * 4
@@ -171,14 +171,14 @@ def test_blanks_with_a_slash_are_no_dates(upload):
 
 
 def test_the_decision_goes_with_the_rows(upload):
-    """Validation in another process types as reading decided; a note of an older release says ISO or day first."""
+    """Validation in another process uses the stored decision; a note of an older release means ISO or day first."""
     received = upload.read(written(OPEN, MONTH))
-    again = Received.load(received.folder)
+    again = ParsedUpload.load(received.folder)
     assert again == received
     assert upload.times(again) == OPEN
     note = received.folder / "received.json"
     note.write_text(json.dumps({key: value for key, value in json.loads(note.read_text()).items() if key != "dates"}))
-    assert Received.load(received.folder).dates == DateReading()
+    assert ParsedUpload.load(received.folder).dates == DateReading()
 
 
 near_days = st.lists(

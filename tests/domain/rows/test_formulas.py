@@ -1,29 +1,29 @@
-"""Formula injection: what leaves for a spreadsheet runs nothing there, and comes back as it was."""
+"""Formula injection: exported texts run nothing in a spreadsheet, and are read back unchanged."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.rows.formulas import disarmed, rearmed
+from failure_platform.domain.rows.formulas import escape_formula, unescape_formula
 
 
 @pytest.mark.fault(35)
 @pytest.mark.parametrize("text", ["=1+1", "+cmd|' /C calc'!A0", "-x", "@SUM(1)", "\tx", "\rx", "'=1", "''@x", "-1+2"])
 def test_a_text_that_looks_like_a_formula_gets_an_apostrophe_and_loses_it_again(text):
-    assert disarmed(text) == "'" + text
-    assert rearmed(disarmed(text)) == text
+    assert escape_formula(text) == "'" + text
+    assert unescape_formula(escape_formula(text)) == text
 
 
 @pytest.mark.fault(35)
 @pytest.mark.parametrize("text", ["-5.3", "+5,3", "-1.234,50", "-5e-3", "-5.3   ", "012001", "'tis", "x=1", "", "a-b"])
 def test_numbers_and_plain_texts_get_no_apostrophe(text):
-    assert disarmed(text) == text
-    assert rearmed(text) == text
+    assert escape_formula(text) == text
+    assert unescape_formula(text) == text
 
 
 @pytest.mark.fault(35)
 @given(st.text(alphabet="'=+-@\t\r01.,eE \nx", max_size=8))
 def test_no_text_is_changed_by_an_export_and_its_way_back(text):
-    """Whatever stood in the cell stands there again; and what goes out is a number or begins with no formula sign."""
-    assert rearmed(disarmed(text)) == text
-    assert not disarmed(text).startswith(("=", "@", "\t", "\r"))
+    """Every text is restored; an exported text is a number or does not begin with a formula sign."""
+    assert unescape_formula(escape_formula(text)) == text
+    assert not escape_formula(text).startswith(("=", "@", "\t", "\r"))

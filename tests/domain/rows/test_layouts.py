@@ -1,4 +1,4 @@
-"""Layouts: the header is found wherever it stands, or the file is refused with what to do."""
+"""Layouts: the header is found on any of the first lines, or the file is refused with what to do."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.layouts import UploadRefusedError, find_header, find_separator, split_line
-from failure_platform.domain.rows.understood import row_lines
+from failure_platform.domain.rows.line_numbers import row_lines
 
 STATUS = CONTRACTS["status"]
 FALHAS = CONTRACTS["falhas"]
@@ -41,7 +41,7 @@ def test_case_blanks_order_and_compatibility_forms_do_not_matter():
 
 @pytest.mark.fault(18)
 def test_extra_columns_are_ignored_and_named():
-    """What the contract does not know is passed over and told."""
+    """Columns that are not in the contract are ignored and listed in the findings."""
     found = header(["Unnamed: 0,KNR,STATUS,,DATA,Note"], STATUS)
     assert found.extra == ("Unnamed: 0", "column 4", "Note")
     assert found.blocks == ({"KNR": 1, "STATUS": 2, "DATA": 4},)
@@ -61,7 +61,7 @@ def refusal(lines, contract):
 
 @pytest.mark.fault(18)
 def test_a_missing_required_column_is_refused_with_a_guess():
-    """The refusal says which column, on which line, what there is, and what is probably meant."""
+    """The refusal names the column, the line, the columns of the file, and the one that is probably meant."""
     assert refusal(["title", "KNR,NAME,ID,STATUS,UNIT,VALUEID,VALUE,DATE"], RESULTADOS) == (
         "The required columns VALUE_ID, DATA of resultados are missing (csv, line 2). The header has: 'KNR', 'NAME', "
         "'ID', 'STATUS', 'UNIT', 'VALUEID', 'VALUE', 'DATE'. Perhaps 'VALUEID' is meant as VALUE_ID and 'DATE' is "
@@ -71,7 +71,7 @@ def test_a_missing_required_column_is_refused_with_a_guess():
 
 @pytest.mark.fault(19)
 def test_a_header_with_a_nul_is_not_taken_for_the_column():
-    """`KNR` with an invisible sign looks right and is not; the refusal shows it, on a column that may be absent too."""
+    """`KNR` with an invisible character only looks right; the refusal shows it, also for an optional column."""
     assert "'KNR\\x00'" in refusal(["KNR\0,STATUS,DATA"], STATUS)
     message = refusal(["KNR,ESTACAO,HALLE,FALHA,DATA,COR\0"], FALHAS)
     assert message.startswith("The header names 'COR\\x00' (csv, line 1). It holds a NUL, which no one can see")
@@ -102,7 +102,7 @@ def test_a_file_in_the_wrong_folder_is_sent_to_the_right_one(dropped, really):
     "line", ["KNR,STATUS,DATA,Status", "KNR,STATUS,DATA,DATA,STATUS,KNR", "KNR,STATUS,DATA,KNR,STATUS"]
 )
 def test_a_column_named_twice_is_refused(line):
-    """`STATUS` and `Status` are one name; which of them is meant cannot be known, unless all stand again in order."""
+    """`STATUS` and `Status` are one name; that is ambiguous, unless all columns are repeated in order."""
     message = refusal([line], STATUS)
     assert message.startswith("The header names ")
     assert "STATUS more than once (csv, line 1)." in message
@@ -123,13 +123,13 @@ def test_whole_blocks_may_stand_side_by_side(line, second):
 
 
 def test_a_name_with_a_number_behind_it_is_no_block():
-    """`STATUS.1` alone is a column that the contract does not know, and stands for none that is missing."""
+    """`STATUS.1` alone is a column that is not in the contract, and replaces no missing one."""
     assert header(["KNR,STATUS,DATA,STATUS.1"], STATUS).extra == ("STATUS.1",)
     assert "DATA of status is missing" in refusal(["KNR,STATUS,DATA.1"], STATUS)
 
 
 def test_a_correction_file_names_its_rows_in_quarantine():
-    """The column is part of the table, wherever it stands; twice, it is refused as any other."""
+    """The column is part of the table at any position; a duplicate is refused like any other."""
     found = header(["QUARANTINE_ID,KNR,STATUS,DATA"], STATUS)
     assert (found.corrects, found.extra, found.blocks[0]["quarantine_id"]) == (True, (), 0)
     assert "quarantine_id more than once" in refusal(["KNR,STATUS,DATA,QUARANTINE_ID,quarantine_id"], STATUS)

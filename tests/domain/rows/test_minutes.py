@@ -1,4 +1,4 @@
-"""Minutes: an export that prints the month in their place is found out, and minutes that may be true are kept."""
+"""Minutes: an export that prints the month in their place is detected, and minutes that may be true are kept."""
 
 import datetime as dt
 
@@ -53,7 +53,7 @@ def test_minutes_that_may_be_minutes_are_kept(upload):
 
 
 def test_a_clear_minute_behind_many_rows_is_found(upload):
-    """One correct minute clears the column wherever it stands."""
+    """One correct minute clears the column, at any position."""
     times = [dt.datetime(2023, 5, 1 + n // 24 % 28, n % 24, 5, n // 700) for n in range(3_000)]
     rows = written([*times, dt.datetime(2023, 5, 15, 12, 6)], ISO, FAR)
     assert upload.read(rows).dates == DateReading()

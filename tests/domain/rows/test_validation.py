@@ -1,4 +1,4 @@
-"""Validation: texts become the right values, and the compiled contract says what pandera says."""
+"""Validation: texts become the right values, and the compiled contract agrees with pandera."""
 
 import math
 import re
@@ -122,7 +122,7 @@ def test_a_row_from_the_future_is_set_aside():
 
 @pytest.mark.fault(23)
 def test_identifiers_stay_the_text_that_they_are():
-    """Leading zeros, an E and many digits are part of a name; what no vehicle is called is shown as it stood there."""
+    """Leading zeros, an E and many digits are part of a name; an invalid KNR is shown as in the file."""
     assert [one("resultados", "NAME", text)[0] for text in ("00123", "1E5", "1" * 23)] == ["00123", "1E5", "1" * 23]
     for text in ("00123", "1E5", "1" * 23):
         assert one("status", "KNR", text)[1] == [f"KNR: does not match ^[0-9]{{4}}-[0-9]{{7}}$: '{text}'"]
@@ -140,7 +140,7 @@ def test_what_is_beyond_all_numbers_is_none(text):
 @settings(max_examples=25, deadline=None)
 @given(st.data(), st.sampled_from(["", " ", "  ", "\u00a0", "\t"]), st.sampled_from(["", " ", " \u00a0"]))
 def test_padding_changes_nothing(data, before, after):
-    """A cell between blanks is validated as the cell alone: the short way and the long way agree."""
+    """A cell with padding is validated like the cell alone: the canonical and the irregular path agree."""
     moments = st.datetimes(datetime(1990, 1, 1), datetime(2030, 1, 1)).map(lambda at: str(at)[:19])
     texts = {"DATA": moments, "VALUE": numberish, "ID": st.integers(-9, 2**33).map(str), "NAME": st.just("012001")}
     rows = data.draw(st.lists(st.fixed_dictionaries(texts), min_size=1, max_size=20))

@@ -1,9 +1,9 @@
-"""Promises about what a network reads: known tests have places, numbers have one scale, gaps are gaps."""
+"""The inputs of the network: known tests have positions, numbers have a common scale, gaps are padding."""
 
 import numpy as np
 import pytest
 
-from failure_platform.domain.sequence.inputs import FIRST_TEST, NO_ROW, OTHER_TEST, learn_scales, read
+from failure_platform.domain.sequence.inputs import FIRST_TEST, NO_ROW, OTHER_TEST, encode, fit_scales
 
 GAP = np.nan
 
@@ -20,8 +20,8 @@ def many(tests: list[float], values: list[float], hours: float = 5.0) -> np.ndar
 
 def test_the_oldest_row_comes_first_and_gaps_stand_before_it() -> None:
     """The network ends with what happened last, however many rows a vehicle has."""
-    scales = learn_scales(many([7, 7, 9, 9], [1, 2, 3, 4]), rarest=2)
-    tests, numbers = read(sequences((9, 13, 3.5, 1), (7, 10, 1.5, 8), (GAP, GAP, GAP, GAP)), scales)
+    scales = fit_scales(many([7, 7, 9, 9], [1, 2, 3, 4]), rarest=2)
+    tests, numbers = encode(sequences((9, 13, 3.5, 1), (7, 10, 1.5, 8), (GAP, GAP, GAP, GAP)), scales)
     assert tests.tolist() == [[NO_ROW, FIRST_TEST, FIRST_TEST + 1]]
     assert numbers[0, :, 2].tolist() == [0, 0, 1], "only the newest verdict is NOK"
     assert not numbers[0, 0].any()
@@ -30,12 +30,12 @@ def test_the_oldest_row_comes_first_and_gaps_stand_before_it() -> None:
 
 def test_rare_and_new_tests_share_one_place() -> None:
     """A test seen too seldom to learn from, and one that is introduced after training, are read alike."""
-    scales = learn_scales(many([7] * 5 + [8], [1, 2, 3, 4, 5, 60]), rarest=2)
+    scales = fit_scales(many([7] * 5 + [8], [1, 2, 3, 4, 5, 60]), rarest=2)
     assert scales.codes.tolist() == [7]
-    rare, new = (read(sequences((test, 10, 60, 5)), scales) for test in (8, 12345))
+    rare, new = (encode(sequences((test, 10, 60, 5)), scales) for test in (8, 12345))
     assert rare[0].tolist() == new[0].tolist() == [[OTHER_TEST]]
     assert np.array_equal(rare[1], new[1])
-    below = read(sequences((1, 10, 60, 5)), scales)
+    below = encode(sequences((1, 10, 60, 5)), scales)
     assert below[0].tolist() == [[OTHER_TEST]]
 
 
@@ -44,24 +44,24 @@ def test_values_are_on_the_scale_of_their_test_and_an_outlier_moves_it_little() 
     rng = np.random.default_rng(0)
     usual = rng.normal(size=2000)
     values = np.concatenate([300 + 2 * usual, 1500 + 180 * usual, [1e9]])
-    scales = learn_scales(many([7.0] * 2000 + [9.0] * 2001, values.tolist()), rarest=5)
-    _, low = read(many([7, 9], [302, 1680]), scales)
+    scales = fit_scales(many([7.0] * 2000 + [9.0] * 2001, values.tolist()), rarest=5)
+    _, low = encode(many([7, 9], [302, 1680]), scales)
     assert low[:, 0, 0] == pytest.approx([1, 1], abs=0.1)
-    _, wild = read(many([9], [1e9]), scales)
+    _, wild = encode(many([9], [1e9]), scales)
     assert wild[0, 0, 0] == 8
 
 
 def test_a_row_without_value_says_so() -> None:
     """An absent value is not the usual value."""
-    scales = learn_scales(many([7, 7, 7], [1, 2, 3]), rarest=2)
-    _, numbers = read(many([7, 7], [2, GAP]), scales)
+    scales = fit_scales(many([7, 7, 7], [1, 2, 3]), rarest=2)
+    _, numbers = encode(many([7, 7], [2, GAP]), scales)
     assert numbers[:, 0, :2].tolist() == [[0, 1], [0, 0]]
 
 
 @pytest.mark.parametrize("x", [np.full((3, 8), GAP, dtype=np.float32), np.empty((0, 8), dtype=np.float32)])
 def test_nothing_at_all_is_no_error(x: np.ndarray) -> None:
     """A training side without a row before the prediction points gives an empty vocabulary."""
-    scales = learn_scales(x, rarest=2)
-    tests, numbers = read(sequences((7, 13, 2, 5), (GAP, GAP, GAP, GAP)), scales)
+    scales = fit_scales(x, rarest=2)
+    tests, numbers = encode(sequences((7, 13, 2, 5), (GAP, GAP, GAP, GAP)), scales)
     assert tests.tolist() == [[NO_ROW, OTHER_TEST]]
     assert np.isfinite(numbers).all()

@@ -1,4 +1,4 @@
-"""Promises about the sequence model as an estimator. Those that need PyTorch are marked `sequence`."""
+"""The sequence model as an estimator; tests that need PyTorch are marked `sequence`."""
 
 import subprocess
 import sys
@@ -59,12 +59,12 @@ def test_the_same_seed_gives_the_same_model_and_pytorch_is_left_as_it_was(
     torch.manual_seed(77)
     before, threads = torch.get_rng_state(), torch.get_num_threads()
     again = clone(model).fit(x.iloc[:CUT], y[:CUT])
-    said = again.predict_proba(x)
-    assert np.array_equal(said, model.predict_proba(x))
+    probabilities = again.predict_proba(x)
+    assert np.array_equal(probabilities, model.predict_proba(x))
     assert torch.equal(torch.get_rng_state(), before)
     assert torch.get_num_threads() == threads
     other = clone(model).set_params(seed=2, epochs=3).fit(x.iloc[:CUT], y[:CUT])
-    assert not np.allclose(other.predict_proba(x), said)
+    assert not np.allclose(other.predict_proba(x), probabilities)
 
 
 @needs_torch
@@ -148,16 +148,16 @@ def test_what_cannot_be_learnt_from_is_refused(columns: int, labels: list[int], 
     ],
 )
 def test_without_the_optional_libraries_it_says_how_to_install_them(use: str) -> None:
-    """Everything imports without PyTorch; only who trains or asks a sequence model is refused, with what to do."""
+    """Everything imports without PyTorch; only training or predicting with the model is refused, with what to do."""
     code = (
         "import sys; sys.modules['skorch'] = None\n"
         "from failure_platform.domain.families.sequence import Sequence\n"
         "from failure_platform.domain.sequence.model import SequenceClassifier\n"
         f"{use}"
     )
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert said.returncode == 1
-    last = said.stderr.strip().splitlines()[-1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    last = done.stderr.strip().splitlines()[-1]
     assert "make setup-sequence" in last
     assert "pip install 'failure-platform[sequence]'" in last
 

@@ -1,4 +1,4 @@
-"""Promises about labels: when a vehicle is asked about, whether it failed, and when that cannot be known."""
+"""Labels: the prediction time of each vehicle, whether it failed, and when that is unknown."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -63,7 +63,7 @@ def test_only_a_failure_after_the_prediction_point_and_within_the_horizon_counts
 def test_a_label_is_known_only_where_the_whole_horizon_is_covered(
     point: datetime, label: int | None, reason: str | None, failed: bool
 ) -> None:
-    """Falhas from 8 to 17 January: whole days, and the same edge for vehicles that failed and that did not."""
+    """Falhas from 8 to 17 January: complete days, and the same edge for vehicles that failed and that did not."""
     lake = SmallLake(
         status=[event("A", point)],
         falhas=[defect("A", point + HOUR)] if failed else [],
@@ -92,7 +92,7 @@ def test_a_gap_between_two_falhas_uploads_is_unknown_and_touching_ones_are_one()
 
 
 def test_only_merged_falhas_uploads_cover() -> None:
-    """A refused upload told nothing, and resultados say nothing of failures."""
+    """A refused upload covers nothing, and resultados hold no failures."""
     lake = SmallLake(
         status=[event("A", T0)],
         uploads=[
@@ -221,7 +221,7 @@ def test_an_export_without_failure_groups_says_nothing_of_a_target_that_asks_for
 def test_a_declared_period_counts_instead_of_the_files_own_days(
     rows: dict[str, object], declared: tuple[datetime, datetime], label: int | None
 ) -> None:
-    """A file whose quiet days have no rows, one with a stray early row, one without any row: people know better."""
+    """A file whose quiet days have no rows, one with a stray early row, one without any row: the declaration counts."""
     lake = SmallLake(
         status=[event("A", MIDNIGHT + DAY)], uploads=[{**rows, "name": "may.csv"}, {**covered(T0, T0), "name": "o.csv"}]
     )
@@ -231,7 +231,7 @@ def test_a_declared_period_counts_instead_of_the_files_own_days(
 
 
 def test_a_vehicle_without_its_stamp_that_went_on_is_told_from_an_unfinished_one() -> None:
-    """Neither is guessed a prediction point; how many of them only lack the stamp says how good the stamps are."""
+    """No prediction point is guessed; the number of those that only lack the stamp shows how good the stamps are."""
     lake = SmallLake(
         status=[
             event("A", T0), event("A", T0 + DAY, "M710"), event("B", T0 + DAY, "M800"), event("B", T0, "M710"),

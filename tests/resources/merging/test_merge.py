@@ -14,7 +14,7 @@ from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.ledger import LedgerError, refuse
 from failure_platform.resources.merging.merge import merge
-from failure_platform.resources.merging.validated_rows import judge_rows
+from failure_platform.resources.merging.validated_rows import validate_rows
 from support.merging_plant import NOON, Plant, counts, csv, measured, merge_uploads
 
 REAL = Path(__file__).parents[2] / "real"
@@ -205,7 +205,7 @@ def test_rows_outside_the_lake_of_their_upload_are_told(plant):
 def test_counts_that_do_not_add_up_stop_the_merge(plant):
     """Should a row ever get lost on the way, nothing of the upload is merged."""
     facts, received = plant.facts(), plant.received(csv(measured(1)))
-    validated = judge_rows(CONTRACTS["resultados"], received, facts.received_at)
+    validated = validate_rows(CONTRACTS["resultados"], received, facts.received_at)
     lost = dataclasses.replace(validated, received=dataclasses.replace(received, rows_in=2))
     with (
         pytest.raises(LedgerError, match="does not add up and nothing was changed: 2 rows came in"),
@@ -231,15 +231,15 @@ from datetime import datetime
 from pathlib import Path
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.arrivals import Upload
-from failure_platform.resources.merging.validated_rows import judge_rows
+from failure_platform.resources.merging.validated_rows import validate_rows
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging.merge import merge
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 folder, contract = Path(sys.argv[1]), CONTRACTS["resultados"]
-received = Received.load(folder / "work")
+received = ParsedUpload.load(folder / "work")
 facts = Upload("u002", "resultados", "resultados.csv", f"{2:064}", 1, datetime(2026, 11, 21, 12, 2))
 with Lake(folder / "lake.duckdb").write() as con:
-    merge(con, contract, [(facts, judge_rows(contract, received, facts.received_at))], datetime(2026, 11, 21, 12))
+    merge(con, contract, [(facts, validate_rows(contract, received, facts.received_at))], datetime(2026, 11, 21, 12))
     os.kill(os.getpid(), signal.SIGKILL)
 """
 

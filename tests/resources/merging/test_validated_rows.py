@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.resources.merging.validated_rows import judge_rows
+from failure_platform.resources.merging.validated_rows import validate_rows
 from failure_platform.resources.reading.upload import read_upload
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.scratch_database import scratch
@@ -27,7 +27,7 @@ def read(tmp_path):
 
 
 def validate(received, con=None):
-    return judge_rows(CONTRACTS["resultados"], received, RECEIVED_AT, con=con)
+    return validate_rows(CONTRACTS["resultados"], received, RECEIVED_AT, con=con)
 
 
 def values(validated):
@@ -95,5 +95,5 @@ def test_memory_is_bounded(read):
     """A file of any size is validated in the memory allowed, even where half of its rows are bad."""
     lines = [GOOD.format(value=number if number % 2 else "x") for number in range(1_500_000)]
     received = read(lines)
-    validated = judge_rows(CONTRACTS["resultados"], received, RECEIVED_AT, threads=2, memory_limit="300MB")
+    validated = validate_rows(CONTRACTS["resultados"], received, RECEIVED_AT, threads=2, memory_limit="300MB")
     assert validated.quarantined == 750_000

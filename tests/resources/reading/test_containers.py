@@ -1,4 +1,4 @@
-"""Containers: a file that is no upload, or would unfold without end, is refused with what to do, and costs little."""
+"""Containers: a file that is no upload, or unpacks without limit, is refused with what to do and at little cost."""
 
 import codecs
 import gzip
@@ -54,7 +54,7 @@ REFUSALS = {
 @pytest.mark.fault(12, 13, 34)
 @pytest.mark.parametrize("name", list(REFUSALS))
 def test_unreadable_files_are_refused_with_what_to_do(read, tmp_path, name):
-    """Each refusal says what, where, why and what to do next."""
+    """Each refusal gives what, where, why and what to do next."""
     content, message = REFUSALS[name]
     with pytest.raises(UploadRefusedError, match=message) as caught:
         read(content if isinstance(content, bytes) else content(tmp_path / "made.zip"))
@@ -65,7 +65,7 @@ def test_unreadable_files_are_refused_with_what_to_do(read, tmp_path, name):
 
 @pytest.mark.fault(34)
 def test_a_workbook_with_macros_is_refused_under_any_name(read):
-    """A good table with a program beside it is an .xlsm, whatever it is called."""
+    """A good table with a program in it is an .xlsm, whatever its name."""
     content = io.BytesIO(workbook(TABLE))
     with zipfile.ZipFile(content, "a") as archive:
         archive.writestr("xl/vbaProject.bin", "a program")
@@ -75,7 +75,7 @@ def test_a_workbook_with_macros_is_refused_under_any_name(read):
 
 @pytest.mark.fault(12)
 def test_a_workbook_cut_anywhere_is_refused(read):
-    """A zip's table of contents stands at its end."""
+    """A zip's central directory is at its end."""
     content = workbook(TABLE)
     for place in range(4, len(content), 97):
         with pytest.raises(UploadRefusedError, match="Excel file cannot be read"):
@@ -126,7 +126,7 @@ def test_a_zip_bomb_is_refused(read):
 
 @pytest.mark.fault(32)
 def test_a_zip_bomb_that_lies_about_its_size_is_refused(read):
-    """Its listing says 1,000 bytes, with the check sum of these; readers that stop there would find all in order."""
+    """Its listing gives 1,000 bytes, with their checksum; readers that stop there would find no fault."""
     content = bytearray(bomb(100))
     place = content.rindex(b"xl/worksheets/sheet1.xml") - 46
     assert content[place : place + 4] == b"PK\x01\x02"
@@ -141,7 +141,7 @@ def test_a_zip_bomb_that_lies_about_its_size_is_refused(read):
 
 @pytest.mark.fault(32)
 def test_a_zip_that_lies_a_little_is_refused(read):
-    """A size that is not the real one is damage, whatever the check sum says."""
+    """A size that is not the real one is damage, whatever the checksum."""
     content = bytearray(workbook(TABLE))
     place = content.rindex(b"xl/worksheets/sheet1.xml") - 46
     size = struct.unpack_from("<I", content, place + 24)[0]
@@ -160,7 +160,7 @@ def test_a_zip_of_very_many_files_is_refused(read, tmp_path):
 
 @pytest.mark.fault(32)
 def test_a_sheet_as_wide_as_it_is_empty_does_not_take_the_platform_down(tmp_path):
-    """One stray cell in the last corner asks the native reader for gigabytes: it is stopped, with what to do."""
+    """One stray cell in the last corner makes the native reader take gigabytes: it is stopped, with what to do."""
     content = in_sheet(
         workbook({"A": [*TABLE["A"], ["x"]]}), b'<row r="4"><c r="A4"', b'<row r="1048576"><c r="ZZ1048576"'
     )

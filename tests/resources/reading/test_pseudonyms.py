@@ -1,4 +1,4 @@
-"""Personal data: one person has one pseudonym, and a pseudonym that comes in again stays itself."""
+"""Personal data: one person has one pseudonym, and a pseudonym that is read again is unchanged."""
 
 import re
 

@@ -17,7 +17,7 @@ def read(tmp_path):
 
 @pytest.mark.fault(11)
 def test_a_last_line_without_end_is_set_aside(read):
-    """It may be cut short and still look whole: 10:1 is a time, and 1000 was 1000.5. The lines before it are rows."""
+    """It may be cut short and still look valid: 10:1 is a time, and 1000 was 1000.5. The lines before it are rows."""
     text = "\n".join(STATUS)
     received = read(text)
     assert [row[1] for row in placed(received)] == [2]
@@ -28,7 +28,7 @@ def test_a_last_line_without_end_is_set_aside(read):
 
 @pytest.mark.fault(11)
 def test_a_cut_line_names_no_person(read):
-    """What was a person's identifier may stand in any cell of a line whose end is missing."""
+    """In a line without its end, a person's identifier may be in any cell."""
     received = read(FALHAS + FALHAS.split("\n")[1][:50], "falhas")
     assert rejected(received) == [(None, 3, CUT, '{"cells": [], "withheld": "the rest may name a person"}')]
 
@@ -88,7 +88,7 @@ def test_a_file_in_any_encoding_cut_at_any_byte_gives_no_wrong_row(read, form):
 
 @pytest.mark.fault(11)
 def test_a_gzip_cut_anywhere_is_refused(read):
-    """Its check sum stands at its end."""
+    """Its checksum is at its end."""
     content = gzip.compress(FORMS["utf-8"])
     for place in range(1, len(content), 7):
         with pytest.raises(UploadRefusedError):
@@ -197,7 +197,7 @@ def test_persons_in_every_block_are_hashed(read):
 
 
 def test_a_file_may_correct_rows_in_quarantine(read):
-    """The column QUARANTINE_ID goes along with the rows, and is told; a file without it has no such column."""
+    """The column QUARANTINE_ID is stored with the rows and noted in the findings; other files have no such column."""
     received = read("KNR,Quarantine_ID,STATUS,DATA\n2023-2056234,0badc0de-1,M700,2023-05-08\n,0badc0de-2,,\n")
     assert quarantine_ids(received) == ["0badc0de-1", "0badc0de-2"]
     assert received.understood["corrects_quarantine"] is True

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from failure_platform.resources.reading.pseudonyms import pseudonyms
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.storage.scratch_database import scratch
 from support.upload_files import FALHAS, KEY, STATUS, placed, reader, rejected
 
@@ -19,7 +19,7 @@ def read(tmp_path):
 
 
 def test_rows_are_text_with_their_lines(read):
-    """Nothing is typed or guessed, and each row knows the line that a person would look for."""
+    """Nothing is typed or guessed, and each row has the line number of the file."""
     received = read("\n".join(["Report", "", *STATUS]) + "\n")
     assert placed(received) == [
         (None, 4, "2023-2056234", "M700", "2023-05-08 10:00:00"),
@@ -46,7 +46,7 @@ def test_rows_are_text_with_their_lines(read):
 def test_what_was_read_can_be_taken_up_by_another_process(read):
     """The folder alone is enough to go on after a crash."""
     received = read("\n".join([*STATUS, ""]))
-    assert Received.load(received.folder) == received
+    assert ParsedUpload.load(received.folder) == received
     assert received.preview(1).to_dict("records") == [
         {"sheet": None, "line": 2, "KNR": "2023-2056234", "STATUS": "M700", "DATA": "2023-05-08 10:00:00"}
     ]
@@ -79,7 +79,7 @@ def test_leading_zeros_and_number_like_texts_stay(read):
 )
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_encoding_and_separator_change_nothing(read, encoding, understood, separator):
-    """The same table gives the same rows, and what was understood is told."""
+    """The same table gives the same rows, and the findings name the encoding."""
     text = FALHAS.replace(",", separator).replace("Ruído", "Größe: Ruído ção €" if "utf" in encoding else "Größe €")
     received = read(text.encode(encoding), "falhas")
     ((_, line, knr, *_, falha, _, data),) = placed(received)
@@ -105,14 +105,14 @@ def test_line_ends_change_nothing(read, ending):
 
 
 def test_mixed_line_ends_change_nothing(read):
-    """Files that were put together from two systems are read whole."""
+    """Files that were put together from two systems are read completely."""
     received = read(f"{STATUS[0]}\r\n{STATUS[1]}\n\n{STATUS[2]}\r\n")
     assert [row[1] for row in placed(received)] == [2, 4]
 
 
 @pytest.mark.fault(22)
 def test_structurally_bad_lines_are_set_aside_with_their_line(read):
-    """Good rows beside them stay, and every line number is exact, also behind blank and rejected lines."""
+    """Good rows between them stay, and every line number is exact, also behind blank and rejected lines."""
     lines = [
         STATUS[0],
         "2023-2056234,M700",

@@ -1,4 +1,4 @@
-"""Spreadsheets: every row of every sheet comes out as text with its place, however the table stands in it."""
+"""Spreadsheets: every row of every sheet is read as text with its line, wherever the table is."""
 
 import datetime as dt
 import gzip
@@ -74,7 +74,7 @@ LAYOUTS = {
 @pytest.mark.fault(29)
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_table_is_found_wherever_it_stands(read, name):
-    """Whatever stands above and beside the header, the row comes out with the line that Excel shows."""
+    """Whatever is above and next to the header, the row has the line that Excel shows."""
     rows, line, ignored = LAYOUTS[name]
     received = read(workbook({"A": rows}))
     assert placed(received) == [("A", line, *READ)]
@@ -100,7 +100,7 @@ def test_texts_that_stand_in_a_part_of_their_own_are_read(read, above):
 
 @pytest.mark.fault(29)
 def test_a_merged_title_is_no_header(read):
-    """A title over several columns stands in one cell of them; the header below it is found."""
+    """A title over several columns is stored in one cell; the header below it is found."""
     rows = [["Export status"], [], HEADER, ROW]
     assert placed(read(workbook({"A": rows}, merged=["A1:C2"]))) == [("A", 4, *READ)]
 
@@ -187,7 +187,7 @@ def test_a_workbook_may_correct_rows_in_quarantine(read):
 
 
 def test_quarantine_ids_in_a_later_sheet_alone_are_not_lost(read):
-    """Whether a file corrects is told by its first table; one that only says so later is refused."""
+    """Whether a file is a correction is decided by its first table; one with ids only in a later table is refused."""
     with pytest.raises(UploadRefusedError, match=r"Only a later sheet has the column quarantine_id \(sheet 'B'\)"):
         read(workbook({"A": [HEADER, ROW], "B": [[*HEADER, "QUARANTINE_ID"], [*ROW, "0badc0de-1"]]}))
 
@@ -206,7 +206,7 @@ def test_a_formula_without_its_value_is_refused(read, place):
 
 @pytest.mark.fault(30)
 def test_formulas_that_were_calculated_or_do_not_matter_are_taken(read):
-    """A stored value is one, an empty text too; a count above the header and a note beside it are not the table's."""
+    """A stored value counts, an empty text too; a count above the header and a note next to it are not in the table."""
     content = workbook({"A": [["=COUNTA(A3:A9)"], [*HEADER, "Note"], [*ROW[:1], "=B9", ROW[2], "=1+1"]]})
     content = rezipped(content, lambda name, part: part.replace(b' fullCalcOnLoad="1"', b""))
     for old, new, status in [
@@ -238,7 +238,7 @@ def test_an_error_in_a_cell_is_no_empty_cell(read, spelling):
 @pytest.mark.fault(30)
 @pytest.mark.parametrize("before_the_cut", [0, 1, 5])
 def test_an_error_is_found_wherever_the_pieces_end_that_are_looked_through(read, before_the_cut):
-    """A part is looked through a MiB at a time: the cell's type may end one piece, and its value begin the next."""
+    """A part is searched in chunks of a MiB: the cell's type may end one chunk, and its value begin the next."""
     rows = [["k", "n", 2, 10, "Nm", 0, value, MOMENT] for value in (1, "#N/A", 3)]
 
     def moved(name, part):
@@ -284,7 +284,7 @@ def test_a_workbook_without_the_header_lists_its_sheets(read):
 
 
 def test_a_large_sheet_keeps_its_order_and_lines(read):
-    """Written in several batches, the rows still stand where Excel shows them."""
+    """Written in several batches, the rows still have the lines that Excel shows."""
     rows = [[f"2023-{number:07d}", "M700", "2023-05-08"] for number in range(30_000)]
     received = read(workbook({"A": [HEADER, *rows]}))
     assert [row[:3] for row in placed(received)] == [

@@ -20,7 +20,7 @@ from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.dates import DateRule
 from failure_platform.domain.rows.layouts import UploadRefusedError
-from failure_platform.resources.reading.upload import Received
+from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.uploads.inbox import Inbox, UploadVanishedError
 from failure_platform.resources.uploads.reader_process import IDLE_SECONDS, ReaderProcess
 from failure_platform.resources.uploads.staging import Refused, Staging
@@ -46,13 +46,13 @@ def reader() -> Iterator[Callable[..., ReaderProcess]]:
 
 
 @pytest.fixture
-def read(tmp_path: Path, reader: Callable[..., ReaderProcess]) -> Callable[..., Received | Refused]:
+def read(tmp_path: Path, reader: Callable[..., ReaderProcess]) -> Callable[..., ParsedUpload | Refused]:
     """Drop a file and read it as the raw asset does."""
     inbox = Inbox(tmp_path / "uploads", tmp_path / "archive")
 
     def staged(
         name: str, content: bytes | str, by: ReaderProcess | None = None, kind: str = "status"
-    ) -> Received | Refused:
+    ) -> ParsedUpload | Refused:
         file = inbox.folder(kind) / name
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         receipts = [inbox.receive(kind, seen) for seen in inbox.look(kind) if seen.name == name]
@@ -65,21 +65,21 @@ def read(tmp_path: Path, reader: Callable[..., ReaderProcess]) -> Callable[..., 
 
 
 def test_many_files_are_read_by_one_child_without_dagster(
-    read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess]
+    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess]
 ) -> None:
     """A thousand small files do not pay a thousand starts, and the start loads no more than reading needs."""
     by = reader()
     first = by.call(os.getpid)
     for number in range(5):
         assert isinstance(
-            read(f"{number}.csv", STATUS + f"2024-0210002,M600,2024-01-09 06:00:0{number}\n", by), Received
+            read(f"{number}.csv", STATUS + f"2024-0210002,M600,2024-01-09 06:00:0{number}\n", by), ParsedUpload
         )
     assert by.call(os.getpid) == first != os.getpid()
     assert by.call(eval, "'dagster' in __import__('sys').modules") is False
 
 
 @pytest.mark.fault(32)
-def test_a_zip_bomb_is_refused_where_it_is_read(read: Callable[..., Received | Refused], tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused_where_it_is_read(read: Callable[..., ParsedUpload | Refused], tmp_path: Path) -> None:
     bomb = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", "<workbook/>")
@@ -91,7 +91,7 @@ def test_a_zip_bomb_is_refused_where_it_is_read(read: Callable[..., Received | R
 
 @pytest.mark.fault(32)
 def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_one_read(
-    read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess]
+    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess]
 ) -> None:
     """The limit stands between what any file takes and what one with very long cells takes."""
     unlimited = reader()
@@ -103,7 +103,7 @@ def test_a_file_that_takes_too_much_memory_is_refused_and_the_next_one_read(
     assert isinstance(refused, Refused)
     assert "too much memory" in refused.reason
     assert "FAILURE_PLATFORM_READING_MEMORY" in refused.reason
-    assert isinstance(read("small.csv", OTHER, by), Received)
+    assert isinstance(read("small.csv", OTHER, by), ParsedUpload)
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_reading_ahead_gives_each_upload_its_own_answer_in_order(
     read = list(staging.read_all(receipts, CONTRACTS["status"], KEY))
     assert [receipt for receipt, _ in read] == receipts
     assert [isinstance(one, Refused) for _, one in read] == [False, False, True, False, False]
-    assert all(one.folder.name == receipt.key for receipt, one in read if isinstance(one, Received))
+    assert all(one.folder.name == receipt.key for receipt, one in read if isinstance(one, ParsedUpload))
 
 
 def test_who_leaves_early_waits_for_no_file_and_none_is_read_any_more(
@@ -160,7 +160,7 @@ def test_who_leaves_early_waits_for_no_file_and_none_is_read_any_more(
 
 @pytest.mark.fault(32)
 def test_a_reader_that_stands_still_is_stopped_and_the_next_file_read(
-    read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess]
+    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess]
 ) -> None:
     by = reader(seconds=3)
     stuck = by.call(os.getpid)
@@ -170,12 +170,12 @@ def test_a_reader_that_stands_still_is_stopped_and_the_next_file_read(
     assert "more than the 0.05 minutes allowed" in refused.reason
     assert "FAILURE_PLATFORM_READING_MINUTES" in refused.reason
     assert not psutil.pid_exists(stuck)
-    assert isinstance(read("b.csv", OTHER, by), Received)
+    assert isinstance(read("b.csv", OTHER, by), ParsedUpload)
 
 
 @pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_reader_that_dies_is_told_by_its_signal_and_the_next_file_read(
-    read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess], blow: signal.Signals
+    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess], blow: signal.Signals
 ) -> None:
     """A crash in native code, or the system short of memory, costs one upload and not the platform."""
     by = reader()
@@ -185,7 +185,7 @@ def test_a_reader_that_dies_is_told_by_its_signal_and_the_next_file_read(
     refused = read("a.csv", STATUS, by)
     assert isinstance(refused, Refused)
     assert blow.name in refused.reason
-    assert isinstance(read("b.csv", OTHER, by), Received)
+    assert isinstance(read("b.csv", OTHER, by), ParsedUpload)
 
 
 def test_a_call_that_outgrows_the_memory_in_one_go_is_stopped(reader: Callable[..., ReaderProcess]) -> None:
@@ -197,19 +197,19 @@ def test_a_call_that_outgrows_the_memory_in_one_go_is_stopped(reader: Callable[.
 
 
 def test_being_told_to_end_does_not_look_like_a_bad_file(
-    read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess]
+    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess]
 ) -> None:
     """Ctrl-C and a stopping service reach the child too; the platform ends it when it is done itself."""
     by = reader()
     child = by.call(os.getpid)
     for told in (signal.SIGINT, signal.SIGTERM):
         os.kill(child, told)
-    assert isinstance(read("a.csv", STATUS, by), Received)
+    assert isinstance(read("a.csv", STATUS, by), ParsedUpload)
 
 
 @pytest.mark.fault(3)
 def test_a_full_disk_is_no_refusal(
-    read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess]
+    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess]
 ) -> None:
     """What no other file would help against comes back as the error that it is, and the file can be tried again."""
     by = reader()
@@ -218,7 +218,7 @@ def test_a_full_disk_is_no_refusal(
         read("a.csv", STATUS, by)
     assert not isinstance(full.value, UploadRefusedError)
     by.close()
-    assert isinstance(read("b.csv", OTHER, by), Received)
+    assert isinstance(read("b.csv", OTHER, by), ParsedUpload)
 
 
 def test_a_vanished_original_is_no_refusal(tmp_path: Path, reader: Callable[..., ReaderProcess]) -> None:
@@ -246,13 +246,13 @@ def test_the_child_ends_with_a_killed_parent() -> None:
 
 
 def test_a_child_that_is_asked_nothing_ends_and_the_next_file_starts_another(
-    read: Callable[..., Received | Refused], reader: Callable[..., ReaderProcess]
+    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess]
 ) -> None:
     """Its memory is free for merging; nobody notices."""
     by = reader()
     idle = by.call(os.getpid)
     wait_until_gone(idle, IDLE_SECONDS + 10)
-    assert isinstance(read("a.csv", STATUS, by), Received)
+    assert isinstance(read("a.csv", STATUS, by), ParsedUpload)
 
 
 def test_a_child_that_ends_as_it_is_asked_is_replaced_once(

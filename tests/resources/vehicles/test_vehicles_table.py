@@ -1,4 +1,4 @@
-"""The vehicles table is kept up to date by what uploads touch, and never differs from one that is built whole."""
+"""Updating the vehicles table for the vehicles that uploads touch always gives the result of a full rebuild."""
 
 import math
 from dataclasses import replace
@@ -20,7 +20,7 @@ GROUP_4 = replace(ROAD_TEST, name="group_4", failure_groups=("4",))
 def usual_plant(tmp_path_factory):
     found = VehiclePlant(tmp_path_factory.mktemp("usual"))
     found.take(*usual())
-    assert found.update().whole == "there was no table yet"
+    assert found.update().rebuild_reason == "there was no table yet"
     return found
 
 
@@ -37,31 +37,31 @@ def cell(plant, vehicle, feature):
 def test_only_the_vehicles_of_new_uploads_are_described(plant):
     plant.take(upload("resultados", result(15, -1, value=7)), upload("status", event(4, -5, "M620")))
     done = plant.update()
-    assert (done.anew, done.uploads, done.whole) == (2, 2, None)
+    assert (done.described, done.uploads, done.rebuild_reason) == (2, 2, None)
     assert cell(plant, 15, "value:2:041001:0") == 7
     assert cell(plant, 4, "stage:M620:M700") == 5
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_nothing_new_describes_nobody_and_writes_nothing(plant):
     commits = plant.rows("SELECT number FROM commits")
     done = plant.update()
-    assert (done.anew, done.uploads, done.whole, len(done.frame)) == (0, 0, None, VEHICLES)
+    assert (done.described, done.uploads, done.rebuild_reason, len(done.frame)) == (0, 0, None, VEHICLES)
     assert plant.rows("SELECT number FROM commits") == commits
 
 
 def test_a_new_feature_is_absent_in_the_others_by_the_rule_of_its_family(plant):
-    """A count nobody else has is zero, a value unknown; an earlier defect is zero only where falhas tell."""
+    """A count nobody else has is zero, a value unknown; an earlier defect is zero only where falhas cover it."""
     plant.take(
         upload("resultados", result(3, test="777", value=None, status=13), result(3, test="778")),
         upload("falhas", defect(0, -1, "ZP5", "9")),
     )
-    assert plant.update().whole is None
+    assert plant.update().rebuild_reason is None
     assert (cell(plant, 3, "nok:2:777"), cell(plant, 9, "nok:2:777")) == (1, 0)
     assert (cell(plant, 3, "value:2:778:0"), math.isnan(cell(plant, 9, "value:2:778:0"))) == (1, True)
     assert (cell(plant, 0, "defects:HALLE:ZP5"), cell(plant, 1, "defects:HALLE:ZP5")) == (1, 0)
     assert math.isnan(cell(plant, 15, "defects:HALLE:ZP5")), "no falhas upload covers its prediction point"
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_a_feature_that_no_vehicle_has_any_more_disappears(plant):
@@ -69,9 +69,9 @@ def test_a_feature_that_no_vehicle_has_any_more_disappears(plant):
     plant.update()
     assert "value:2:777:0" in plant.table().columns
     plant.take(upload("resultados", result(3, test="777", value=None)))
-    assert plant.update().whole is None
+    assert plant.update().rebuild_reason is None
     assert "value:2:777:0" not in plant.table().columns
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_a_late_correction_reaches_whoever_is_measured_against_it(plant):
@@ -81,52 +81,52 @@ def test_a_late_correction_reaches_whoever_is_measured_against_it(plant):
     assert before.notna().sum() >= 4, "else the test shows nothing"
     plant.take(upload("resultados", *(result(i, value=90) for i in range(6))))
     done = plant.update()
-    assert done.whole is None
+    assert done.rebuild_reason is None
     assert not plant.table().set_index("KNR")[distance].equals(before)
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_an_earlier_prediction_point_and_one_that_was_lacking(plant):
     plant.take(upload("status", event(3, -4), event(VEHICLES)), upload("resultados", result(VEHICLES)))
     done = plant.update()
-    assert (done.whole, len(plant.table())) == (None, VEHICLES + 1)
+    assert (done.rebuild_reason, len(plant.table())) == (None, VEHICLES + 1)
     assert math.isnan(cell(plant, 3, "distance:2:041001:0"))
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_labels_of_vehicles_that_no_upload_names_follow_the_coverage(plant):
     before = plant.table().set_index("KNR")["label"]
     plant.take(upload("falhas", defect(2, -90), defect(2, 130)))
-    assert plant.update().whole is None
+    assert plant.update().rebuild_reason is None
     now = plant.table().set_index("KNR")["label"]
     assert before.notna().sum() == 0 < now.notna().sum() < VEHICLES
-    assert now[knr(5)] == 1, "its failure was in the lake, and nothing told that it was all"
-    plant.require_the_same_as_built_whole()
+    assert now[knr(5)] == 1, "its failure was in the lake, and was not covered yet"
+    plant.require_same_as_rebuilt()
 
 
 def test_labels_follow_a_coverage_that_shrinks_far_from_the_upload_that_does_it(plant):
-    """The one row that said that an export knows failure groups is corrected by a file of a single day."""
+    """The only row with a failure group in an export is corrected by a file of a single day."""
     plant.take(upload("falhas", defect(0, -90, group="4"), defect(9, 140)))
     assert plant.update(GROUP_4).frame["label"].notna().all()
     plant.take(upload("falhas", defect(0, -90, group="5")))
     done = plant.update(GROUP_4)
-    assert (done.whole, done.frame["label"].notna().sum()) == (None, 0)
+    assert (done.rebuild_reason, done.frame["label"].notna().sum()) == (None, 0)
     kept = plant.table(GROUP_4)
-    assert kept.equals(plant.update(GROUP_4, whole="it is compared").frame)
+    assert kept.equals(plant.update(GROUP_4, rebuild_reason="it is compared").frame)
 
 
 def test_each_target_has_its_own_table_and_its_own_basis(plant):
-    assert plant.update(GROUP_4).whole == "there was no table yet"
+    assert plant.update(GROUP_4).rebuild_reason == "there was no table yet"
     plant.take(upload("falhas", defect(2, 110, group="4")))
-    assert plant.update().whole is None
+    assert plant.update().rebuild_reason is None
     assert plant.update().uploads == 0
     assert plant.update(GROUP_4).uploads == 1
     kept = plant.table(GROUP_4)
-    assert kept.equals(plant.update(GROUP_4, whole="it is compared").frame)
+    assert kept.equals(plant.update(GROUP_4, rebuild_reason="it is compared").frame)
 
 
 def test_a_row_that_gave_way_at_once_can_still_touch_its_vehicle(plant):
-    """It parts two uploads that said the same: the later one now stands for the row."""
+    """It separates two uploads with the same row: the later one now holds the row."""
     plant.take(upload("status", event(VEHICLES)))
     first, between, last = (plant.facts() for _ in range(3))
     _, same = upload("resultados", result(VEHICLES, value=1))
@@ -136,25 +136,25 @@ def test_a_row_that_gave_way_at_once_can_still_touch_its_vehicle(plant):
     plant.update()
     assert cell(plant, VEHICLES, "upload") == first.key
     plant.merge(other, facts=between)
-    assert plant.update().whole is None
+    assert plant.update().rebuild_reason is None
     assert cell(plant, VEHICLES, "upload") == last.key
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_a_withdrawn_upload_has_all_vehicles_described(plant):
     (wrong,) = plant.take(upload("resultados", result(3, -1, value=7)))
     plant.update()
     plant.withdraw(wrong)
-    assert plant.update().whole == f"these uploads were withdrawn: {wrong}"
+    assert plant.update().rebuild_reason == f"these uploads were withdrawn: {wrong}"
     assert cell(plant, 3, "value:2:041001:0") == 0
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 def test_one_that_came_and_went_between_two_builds_changes_nothing(plant):
     (wrong,) = plant.take(upload("resultados", result(3, -1, value=7)))
     plant.withdraw(wrong)
-    assert plant.update().whole is None
-    plant.require_the_same_as_built_whole()
+    assert plant.update().rebuild_reason is None
+    plant.require_same_as_rebuilt()
 
 
 @pytest.mark.parametrize(
@@ -168,45 +168,45 @@ def test_one_that_came_and_went_between_two_builds_changes_nothing(plant):
 )
 def test_other_rules_have_all_vehicles_described(plant, other, names):
     done = plant.update(**other)
-    assert names in str(done.whole)
-    assert done.anew == VEHICLES
-    plant.require_the_same_as_built_whole(**other)
+    assert names in str(done.rebuild_reason)
+    assert done.described == VEHICLES
+    plant.require_same_as_rebuilt(**other)
 
 
 @pytest.fixture
 def three_values(monkeypatch):
     """Room for the values of three series only."""
-    few = replace(feature_names.FAMILIES["value"], most=3)
+    few = replace(feature_names.FAMILIES["value"], max_columns=3)
     monkeypatch.setitem(feature_names.FAMILIES, "value", few)
-    feature_sql.questions.cache_clear()
+    feature_sql.compile_sql.cache_clear()
     yield
-    feature_sql.questions.cache_clear()
+    feature_sql.compile_sql.cache_clear()
 
 
 def test_where_not_every_series_has_a_column_all_vehicles_are_described(plant, three_values):
     """Which ones have depends on all vehicles then."""
-    assert "rules" in str(plant.update().whole)
+    assert "rules" in str(plant.update().rebuild_reason)
     for test, vehicles in (("777", 9), ("778", 12)):
         plant.take(upload("resultados", *(result(i, test=test, value=i) for i in range(vehicles))))
-        assert "more features than columns for: value" in str(plant.update().whole)
-        plant.require_the_same_as_built_whole()
+        assert "more features than columns for: value" in str(plant.update().rebuild_reason)
+        plant.require_same_as_rebuilt()
     assert "value:2:778:0" in plant.table().columns, "measured at more vehicles than 777, it takes its place"
     assert "value:2:777:0" not in plant.table().columns
 
 
 def test_a_lake_that_changed_without_an_upload_is_noticed(plant):
-    """Somebody's own SQL: no upload tells of it, but the prediction points do."""
+    """A manual change by SQL: no upload shows it, but the prediction points do."""
     with plant.lake.write() as connection:
         connection.execute("DELETE FROM status WHERE KNR = ?", [knr(3)])
     plant.take(upload("resultados", result(4, -1)))
-    assert "disagree about 1 vehicles" in str(plant.update().whole)
+    assert "disagree about 1 vehicles" in str(plant.update().rebuild_reason)
     assert knr(3) not in set(plant.table()["KNR"])
 
 
 def test_vehicles_are_the_same_in_blocks_of_any_size(plant, monkeypatch):
     whole = plant.table()
     monkeypatch.setattr(feature_blocks, "_VEHICLES_AT_ONCE", 3)
-    assert whole.equals(plant.update(whole="it is compared").frame)
+    assert whole.equals(plant.update(rebuild_reason="it is compared").frame)
 
 
 def test_names_that_differ_only_in_case_are_columns_of_their_own(plant):
@@ -246,7 +246,7 @@ _UPLOAD = st.one_of(
 )
 
 
-def any_history_gives_the_table_that_is_built_whole(folder, data):
+def any_history_gives_the_rebuilt_table(folder, data):
     """Uploads received in one order and merged in another, some withdrawn, the table brought up to date at times."""
     plant = VehiclePlant(folder)
     uploads = usual() + data.draw(st.lists(_UPLOAD, min_size=1, max_size=6), label="uploads")
@@ -262,7 +262,7 @@ def any_history_gives_the_table_that_is_built_whole(folder, data):
         if data.draw(st.booleans()):
             plant.update()
     plant.update()
-    plant.require_the_same_as_built_whole()
+    plant.require_same_as_rebuilt()
 
 
 _ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -272,11 +272,11 @@ _ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_order_of_uploads_gives_the_same_table(tmp_path_factory, data):
     """Late ones, corrections, withdrawals, vehicles and features that come and go, coverage that grows."""
-    any_history_gives_the_table_that_is_built_whole(tmp_path_factory.mktemp("any"), data)
+    any_history_gives_the_rebuilt_table(tmp_path_factory.mktemp("any"), data)
 
 
 @pytest.mark.slow
 @settings(_ANY, max_examples=60)
 @given(data=st.data())
 def test_many_orders_of_uploads_give_the_same_table(tmp_path_factory, data):
-    any_history_gives_the_table_that_is_built_whole(tmp_path_factory.mktemp("many"), data)
+    any_history_gives_the_rebuilt_table(tmp_path_factory.mktemp("many"), data)
