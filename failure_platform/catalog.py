@@ -5,7 +5,6 @@ or writing a table (resources) and what a stage does (assets).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -41,11 +40,6 @@ class Group:
     model = "4_model"
     decision = "5_decision"
     prediction = "6_prediction"
-
-
-def events_of(context: dg.AssetExecutionContext) -> Path:
-    """Return the database into which Dagster writes the events of this run."""
-    return Path(context.instance.root_directory) / "history" / "runs" / f"{context.run_id}.db"
 
 
 def uploads_of(kind: str) -> dg.DynamicPartitionsDefinition:
