@@ -4,6 +4,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from failure_platform.domain.markdown import markdown_table
+
 README = Path(__file__).parents[1] / "README.md"
 
 
@@ -13,5 +15,5 @@ def write_between(begin: str, end: str, columns: Sequence[str], rows: Sequence[S
     if begin not in text or end not in text:
         sys.exit(f"{README} lacks the lines {begin} and {end}: put them where the table belongs")
     before, rest = text.split(begin)
-    lines = ["| " + " | ".join(row) + " |" for row in (columns, ["---"] * len(columns), *rows)]
-    README.write_text("\n".join([before + begin, "", *lines, "", end + rest.split(end)[1]]), encoding="utf-8")
+    table = markdown_table(columns, rows)
+    README.write_text("\n".join([before + begin, "", table, "", end + rest.split(end)[1]]), encoding="utf-8")

@@ -5,11 +5,12 @@ or writing a table (resources) and what a stage does (assets).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pandas as pd
+
+from failure_platform.domain.markdown import markdown_table
 
 # The one name of the code location: sensor cursors and run keys hang on it.
 LOCATION = "failure_platform"
@@ -43,34 +44,24 @@ class Group:
     prediction = "6_prediction"
 
 
-def events_of(context: dg.AssetExecutionContext) -> Path:
-    """Return the database into which Dagster writes the events of this run."""
-    return Path(context.instance.root_directory) / "history" / "runs" / f"{context.run_id}.db"
-
-
 def uploads_of(kind: str) -> dg.DynamicPartitionsDefinition:
     """Return the partitions of a kind's raw and lake assets: one per upload, by content."""
     return dg.DynamicPartitionsDefinition(name=f"{kind}_uploads")
 
 
-def one_line(text: str) -> str:
-    """Return text that fits one cell of a table: no line break, no column separator, not endless."""
-    flat = " ".join(text.split()).replace("|", "/")
-    return flat if len(flat) <= _LONGEST_CELL else flat[: _LONGEST_CELL - 1] + "…"
-
-
 def markdown(frame: pd.DataFrame) -> dg.MarkdownMetadataValue:
-    """Return a frame as a Markdown table; a wide frame shows its first columns and says how many there are."""
+    """Return a frame as a Markdown table: long cells are cut, and of a wide frame only the first columns are shown."""
     shown = frame.iloc[:, :_MOST_PREVIEW_COLUMNS]
-    head = [str(c) for c in shown.columns]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    lines += [
-        "| " + " | ".join("" if pd.isna(v) else one_line(str(v)) for v in row) + " |"
-        for row in shown.itertuples(index=False, name=None)
-    ]
+    rows = ([_cut(value) for value in row] for row in shown.itertuples(index=False, name=None))
+    table = markdown_table([str(column) for column in shown.columns], rows)
     if frame.shape[1] > shown.shape[1]:
-        lines += ["", f"The first {shown.shape[1]} of {frame.shape[1]} columns."]
-    return dg.MetadataValue.md("\n".join(lines))
+        table += f"\n\nThe first {shown.shape[1]} of {frame.shape[1]} columns."
+    return dg.MetadataValue.md(table)
+
+
+def _cut(value: Any) -> str:
+    text = "" if pd.isna(value) else " ".join(str(value).split())
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
 
 
 def inline_table(frame: pd.DataFrame) -> dg.TableMetadataValue:

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from failure_platform.domain.markdown import markdown_table
+
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "faults.md"
 BEGIN, END = "<!-- faults -->\n", "<!-- end of faults -->"
@@ -43,14 +45,14 @@ def rows(page: str) -> dict[int, tuple[str, str]]:
 def written(page: str) -> str:
     """Return the page with its last column as the tests' marks have it."""
     before, _, rest = page.partition(BEGIN)
-    lines = ["| | fault | what the platform does | shown by |", "|---|---|---|---|"]
-    proofs = marked()
+    lines, proofs = [], marked()
     for number, (fault, answer) in rows(page).items():
         shown = "; ".join(
             f"[{file}](../tests/{file}.py): {', '.join(names)}" for file, names in sorted(proofs[number].items())
         )
-        lines.append(f"| {number} | {fault} | {answer} | {shown} |")
-    return before + BEGIN + "\n".join(lines) + "\n" + END + rest.partition(END)[2]
+        lines.append((number, fault, answer, shown))
+    table = markdown_table(("", "fault", "what the platform does", "shown by"), lines)
+    return before + BEGIN + table + "\n" + END + rest.partition(END)[2]
 
 
 def test_every_fault_is_provoked() -> None:

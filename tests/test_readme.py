@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from failure_platform.domain.contracts import CONTRACTS, markdown_table
+from failure_platform.domain.contracts import CONTRACTS, contract_table
 
 README = Path(__file__).parents[1] / "README.md"
 BEGIN, END = "<!-- contracts -->\n", "<!-- end of contracts -->"
@@ -10,7 +10,7 @@ BEGIN, END = "<!-- contracts -->\n", "<!-- end of contracts -->"
 
 def contract_tables() -> str:
     """Return the tables as the README shows them."""
-    return "\n\n".join(f"**{kind}**: {c.description}\n\n{markdown_table(c).strip()}" for kind, c in CONTRACTS.items())
+    return "\n\n".join(f"**{kind}**: {c.description}\n\n{contract_table(c)}" for kind, c in CONTRACTS.items())
 
 
 def test_the_contract_tables_in_the_readme_are_the_contracts() -> None:

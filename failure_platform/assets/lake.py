@@ -15,7 +15,6 @@ from failure_platform.catalog import (
     LAKE_POOL,
     OWNER,
     Group,
-    events_of,
     inline_table,
     table_page,
     uploads_of,
@@ -23,7 +22,7 @@ from failure_platform.catalog import (
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine
-from failure_platform.resources.dagster_events import kept_open
+from failure_platform.resources.dagster_events import events_of, kept_open
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.ingest import ingest_uploads
 from failure_platform.resources.platform import Platform
@@ -83,7 +82,7 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
     def table(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        with kept_open(events_of(context)):
+        with kept_open(*events_of(context)):
             receipts = platform.inbox.receipts_of(kind, context.partition_keys)
             lines = _ingest(platform, contract, receipts)
             for line in lines:

@@ -15,14 +15,13 @@ from failure_platform.catalog import (
     OWNER,
     Group,
     column_schema,
-    events_of,
     inline_table,
     uploads_of,
 )
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.rows.findings import findings_in_words
-from failure_platform.resources.dagster_events import kept_open
+from failure_platform.resources.dagster_events import events_of, kept_open
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.uploads.staging import Refused
@@ -72,7 +71,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
         receipts = platform.inbox.receipts_of(contract.kind, keys)
         refused: dict[str, str] = {}
         with (
-            kept_open(events_of(context)),
+            kept_open(*events_of(context)),
             closing(platform.staging.read_all(receipts, contract, platform.person_key)) as reading,
         ):
             for number, (receipt, staged) in enumerate(reading, 1):

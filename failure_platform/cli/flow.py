@@ -22,7 +22,7 @@ from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.ledger import UploadLine
 from failure_platform.resources.lake import views
 from failure_platform.resources.platform import Platform
-from failure_platform.sensors.arrivals import Look, range_tags, receive_settled, upload_tags
+from failure_platform.sensors.arrivals import FolderScan, range_tags, receive_settled, upload_tags
 from failure_platform.settings import Settings
 
 Say = Callable[[str], None]
@@ -45,11 +45,11 @@ class Flow:
         """Return the uploads of a kind that Dagster knows."""
         return set(self._dagster.get_dynamic_partitions(str(uploads_of(kind).name)))
 
-    def ingest(self, kind: str, look: Look, most: int, say: Say) -> None:
+    def ingest(self, kind: str, scan: FolderScan, most: int, say: Say) -> None:
         """Take the uploads of a plan into the lake. A refused one is told by the ledger and stops only itself."""
-        self._dagster.add_dynamic_partitions(str(uploads_of(kind).name), [r.key for r in look.plan.new])
-        runs = [(batch, range_tags(batch[0].key, batch[-1].key)) for batch in arrivals.batches(look.plan.new, most)]
-        runs += [([receipt], range_tags(receipt.key, receipt.key)) for receipt in look.plan.again]
+        self._dagster.add_dynamic_partitions(str(uploads_of(kind).name), [r.key for r in scan.plan.new])
+        runs = [(batch, range_tags(batch[0].key, batch[-1].key)) for batch in arrivals.batches(scan.plan.new, most)]
+        runs += [([receipt], range_tags(receipt.key, receipt.key)) for receipt in scan.plan.again]
         for batch, tags in runs:
             say(f"{kind}: {len(batch)} new, such as {batch[0].name}" if len(batch) > 1 else f"{kind}: {batch[0].name}")
             self.run(f"ingest_{kind}", tags={**tags, **upload_tags(kind, batch)}, refusals=True)
@@ -129,15 +129,15 @@ def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[
     settings = platform.settings
     handled: dict[str, Sighting] = {}
     receipts: dict[str, Receipt] = {}
-    while fresh := arrivals.unhandled(platform.inbox.look(kind), handled):
+    while unhandled := arrivals.unhandled(platform.inbox.look(kind), handled):
         time.sleep(settings.settle_seconds)
-        look = receive_settled(platform.inbox, kind, fresh, handled, flow.known(kind))
-        platform.inbox.note(look.plan.again)
-        flow.ingest(kind, look, settings.uploads_per_run, say)
-        receipts |= {arrivals.shown_name(name): receipt for name, receipt in look.receipts.items()}
-        handled = dict(look.handled)
-        if look.waiting:
-            say(f"{kind}: waiting for {len(look.waiting)} files that are still being written")
+        scan = receive_settled(platform.inbox, kind, unhandled, handled, flow.known(kind))
+        platform.inbox.note(scan.plan.again)
+        flow.ingest(kind, scan, settings.uploads_per_run, say)
+        receipts |= {arrivals.shown_name(name): receipt for name, receipt in scan.receipts.items()}
+        handled = dict(scan.handled)
+        if scan.waiting:
+            say(f"{kind}: waiting for {len(scan.waiting)} files that are still being written")
     return receipts
 
 

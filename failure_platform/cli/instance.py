@@ -20,7 +20,7 @@ import dagster as dg
 import psutil
 
 from failure_platform.catalog import LOCATION
-from failure_platform.resources.dagster_events import EventLog, kept_open
+from failure_platform.resources.dagster_events import databases, event_log_config, kept_open
 from failure_platform.resources.storage.locks import try_lock
 from failure_platform.settings import ENV_PREFIX, Settings
 
@@ -93,12 +93,8 @@ def prepare(settings: Settings) -> Path:
     folder = settings.dagster_folder
     folder.mkdir(parents=True, exist_ok=True)
     template = files("failure_platform").joinpath("dagster.yaml").read_text(encoding="utf-8")
-    events = {
-        "module": EventLog.__module__,
-        "class": EventLog.__name__,
-        "config": {"base_dir": str(folder / "history" / "runs")},
-    }
-    (folder / "dagster.yaml").write_text(f"{template}\nevent_log_storage: {json.dumps(events)}\n", encoding="utf-8")
+    events = json.dumps(event_log_config(folder))
+    (folder / "dagster.yaml").write_text(f"{template}\nevent_log_storage: {events}\n", encoding="utf-8")
     (folder / "workspace.yaml").write_text(
         f"load_from:\n  - python_module:\n      module_name: {MODULE}\n      location_name: {LOCATION}\n",
         encoding="utf-8",
@@ -111,14 +107,8 @@ def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
     """Give the instance of this home, for work in this process."""
     prepare(settings)
     os.environ.update(environment(settings))
-    with dg.DagsterInstance.get() as instance, kept_open(*databases(settings)):
+    with dg.DagsterInstance.get() as instance, kept_open(*databases(settings.dagster_folder)):
         yield instance
-
-
-def databases(settings: Settings) -> tuple[Path, ...]:
-    """Return where Dagster keeps the events of all runs, the runs, and the ticks of sensors."""
-    home = settings.dagster_folder
-    return home / "history" / "runs" / "index.db", home / "history" / "runs.db", home / "schedules" / "schedules.db"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from failure_platform.cli import instance
-from failure_platform.resources.dagster_events import kept_open
+from failure_platform.resources.dagster_events import databases, kept_open
 from failure_platform.settings import ENV_PREFIX, Settings
 
 _READY_SECONDS = 120.0
@@ -105,7 +105,7 @@ def running(settings: Settings) -> Iterator[Running]:
         platform = Running(settings, mark)
         try:
             platform.start()
-            with kept_open(*instance.databases(settings)):
+            with kept_open(*databases(settings.dagster_folder)):
                 yield platform
         finally:
             platform.end()

@@ -15,6 +15,8 @@ import pandas as pd
 import pandera.pandas as pa
 from pandera import dtypes
 
+from failure_platform.domain.markdown import markdown_table
+
 ColumnType = Literal["text", "integer", "number", "timestamp"]
 
 _KNR = "Vehicle: year, ISO week, weekday and sequence, written YYYY-WWDSSSS."
@@ -173,15 +175,19 @@ def contract_of(kind: str, model: type[pa.DataFrameModel]) -> Contract:
     return Contract(kind, model, (model.__doc__ or "").strip(), columns, key)
 
 
-def markdown_table(contract: Contract) -> str:
-    """Return the contract as a Markdown table, one line per column, for the README and the asset pages."""
-    head = "| column | type | needed | domain | meaning |\n|---|---|---|---|---|"
-    lines = [
-        f"| {c.name}{' (key)' if c.key else ''} | {c.type}{f', {c.unit}' if c.unit else ''} "
-        f"| {'yes' if c.required else 'no'} | {c.domain.replace('|', chr(92) + '|')} | {c.description} |"
-        for c in contract.columns
+def contract_table(contract: Contract) -> str:
+    """Return the contract as a Markdown table, a line per column, for the README."""
+    rows = [
+        (
+            f"{column.name} (key)" if column.key else column.name,
+            f"{column.type}, {column.unit}" if column.unit else column.type,
+            "yes" if column.required else "no",
+            column.domain,
+            column.description,
+        )
+        for column in contract.columns
     ]
-    return "\n".join([head, *lines])
+    return markdown_table(("column", "type", "needed", "domain", "meaning"), rows)
 
 
 def check_words(name: str, statistics: Mapping[str, Any]) -> str:

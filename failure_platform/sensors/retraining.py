@@ -1,12 +1,8 @@
-"""Retraining without a hand: the automation sensor that follows the lake.
-
-What belongs here: when the automation conditions on the assets are looked at. The conditions themselves stand beside
-the assets that they start.
-"""
+"""The automation sensor that evaluates the conditions of the assets behind the lake."""
 
 import dagster as dg
 
-# The daemon looks every 5 seconds; an interval of 5 would miss every other look by some milliseconds.
+# The daemon evaluates sensors every 5 seconds. With an interval of 5, every other tick would be milliseconds early.
 RETRAINING_TICK_SECONDS = 1
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pandera.pandas as pa
 import pytest
 
-from failure_platform.domain.contracts import CONTRACTS, ContractError, contract_of, markdown_table
+from failure_platform.domain.contracts import CONTRACTS, ContractError, contract_of, contract_table
 from failure_platform.domain.rows.validation import steps
 
 
@@ -40,9 +40,9 @@ def test_every_column_says_what_it_means():
         assert all(column.description and column.domain for column in contract.columns)
 
 
-def test_markdown_table_has_a_line_per_column_with_its_domain():
+def test_the_contract_table_has_a_line_per_column_with_its_domain():
     """The README's table has type, need, domain and meaning of each column."""
-    lines = markdown_table(CONTRACTS["resultados"]).splitlines()
+    lines = contract_table(CONTRACTS["resultados"]).splitlines()
     assert len(lines) == 2 + 8
     assert lines[5] == (
         "| STATUS | integer | yes | one of 10, 13; not empty | Verdict: 10 OK, 13 NOK. A redone test is NOK, then OK. |"

@@ -1,12 +1,15 @@
 """Promises of the arrival sensors, driven through real ticks on a real Dagster instance."""
 
 import gzip
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from failure_platform.catalog import uploads_of
 from failure_platform.resources.lake.views import ledger, row_counts
-from failure_platform.sensors.arrivals import RANGE_END, RANGE_START
+from failure_platform.resources.platform import Platform
+from failure_platform.sensors.arrivals import RANGE_END, RANGE_START, Memory, arrival_sensor
 from failure_platform.settings import Settings
 from support.ticks import Ticks
 
@@ -175,3 +178,69 @@ def test_gzip_under_a_csv_name_is_understood(ticks: Ticks) -> None:
     (ticks.platform.inbox.folder("status") / "a.csv").write_bytes(gzip.compress(STATUS.encode()))
     (run,) = ticks.run(ticks.tick())
     assert run.success
+
+
+class Time:
+    """A clock that moves only where the sensor sleeps; `during` is what happens meanwhile."""
+
+    def __init__(self, settings: Settings, instance: dg.DagsterInstance) -> None:
+        self.inbox, self.instance = Platform(settings).inbox, instance
+        self.now, self.slept, self.cursor = 1_700_000_000.0, [], None
+        self.during = lambda: None
+        self.sensor = arrival_sensor(
+            "status", "ingest_status", uploads_of("status"), 30.0, 100, clock=lambda: self.now, sleep=self.sleep
+        )
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+        self.during()
+
+    def tick(self) -> dg.SensorResult | dg.SkipReason:
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.cursor, resources={"inbox": self.inbox})
+        result = self.sensor(context)
+        if isinstance(result, dg.SensorResult):
+            for request in result.dynamic_partitions_requests or []:
+                self.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
+            self.cursor = result.cursor
+        return result
+
+
+@pytest.fixture
+def time(settings: Settings, dagster_instance: dg.DagsterInstance) -> Time:
+    return Time(settings, dagster_instance)
+
+
+@pytest.mark.fault(10)
+def test_a_file_that_changes_between_the_two_scans_waits_for_the_next_tick(time: Time) -> None:
+    """It is received once it has been the same for the settle time; no more time than that is spent."""
+    path: Path = time.inbox.folder("status") / "a.csv"
+    path.write_text(STATUS)
+    time.during = lambda: path.write_text(STATUS * 2)
+    first = time.tick()
+    assert not first.run_requests
+    assert "1 files are still being written, such as 'a.csv'" in str(first.skip_reason.skip_message)
+    time.during = lambda: None
+    assert len(time.tick().run_requests) == 1
+    assert time.slept == [30.0, 30.0]
+
+
+def test_a_run_that_died_again_and_again_is_requested_again_after_its_pause(time: Time) -> None:
+    """Two tries at once, then a minute, then ten: whatever dies each time leaves room for others."""
+    (time.inbox.folder("status") / "a.csv").write_text(STATUS)
+    (request,) = time.tick().run_requests
+    for attempt, pause in ((1, 0), (2, 0), (3, 60), (4, 600), (5, 600)):
+        run = dg.DagsterRun("ingest_status", tags={"dagster/run_key": str(request.run_key)})
+        time.instance.add_run(run)
+        time.instance.report_run_failed(run)
+        (record,) = time.instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+        if pause:
+            time.now = record.end_time + pause - 1
+            waiting = time.tick()
+            assert not waiting.run_requests
+            assert waiting.skip_reason.skip_message == "no new file; 1 runs have not ended yet"
+        time.now = record.end_time + pause
+        (request,) = time.tick().run_requests
+        (pending,) = Memory.from_cursor(time.cursor).pending.values()
+        assert pending.attempt == attempt + 1
+    assert set(time.slept[1:]) == {0}

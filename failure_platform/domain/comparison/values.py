@@ -11,6 +11,8 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
+from failure_platform.domain.markdown import markdown_table
+
 Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
 Reference = Literal["production", "base_rate"]
 SliceKind = Literal["MODELO", "MOTOR", "COR", "month", "failure_group"]
@@ -225,16 +227,14 @@ class Comparison:
     def markdown(self) -> str:
         """Return the table of figures as Markdown."""
         old = "production" if self.reference == "production" else "base rate"
-        lines = [
-            f"| figure | old ({old}) | new (candidate) | difference | {100 * self.level:.4g} % interval | base rate |",
-            "|---|---:|---:|---:|---:|---:|",
-        ]
+        interval = f"{100 * self.level:.4g} % interval"
+        rows = []
         for row in self.table:
             span = "" if row.low is None or row.high is None else f"{row.low:+.3f} to {row.high:+.3f}"
             difference = "" if row.difference is None else f"{row.difference:+.3f}"
-            cells = (row.metric, _text(row.old), _text(row.new), difference, span, _text(row.base_rate))
-            lines.append("| " + " | ".join(cells) + " |")
-        return "\n".join(lines)
+            rows.append((row.metric, _text(row.old), _text(row.new), difference, span, _text(row.base_rate)))
+        head = ("figure", f"old ({old})", "new (candidate)", "difference", interval, "base rate")
+        return markdown_table(head, rows)
 
 
 @cache

@@ -8,13 +8,14 @@ Sections after Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.deciding.log import DecisionLine, state
 from failure_platform.domain.features.names import FAMILIES
+from failure_platform.domain.markdown import markdown_table
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
 from failure_platform.domain.targets import Target
 
@@ -78,14 +79,6 @@ def _slices(compared: Comparison) -> str:
         "are judged against production; their intervals are corrected for as many."
     )
     return f"## Slices\n\n{counts}\n\n{markdown_table(head, rows)}"
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """Return a Markdown table; what a person wrote cannot break it."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(
-        "| " + " | ".join(" ".join(str(cell).replace("|", "/").split()) for cell in row) + " |" for row in lines
-    )
 
 
 def number(value: float | None, sign: str = "") -> str:
