@@ -24,10 +24,15 @@ _MOST_SCHEMA_COLUMNS = 2000
 # Part of every version's identity: raise it when the meaning of features, labels or training changes.
 CODE_VERSION = "2"
 
+_UPSTREAM_CHANGED = dg.AutomationCondition.any_deps_updated()
 # Runs once what is upstream has changed and stands still. "All upstream there" is no part of it: one upload that was
-# refused would then stop retraining for ever.
+# refused would then stop retraining for ever. Not `since_last_handled()`: the asset's own materialization would count
+# as having handled an upload that was merged after the run had read its input. For the same reason an upload that is
+# merged between a request and the next evaluation keeps the asset due. What the same run changes upstream is no change.
 WHEN_UPSTREAM_CHANGED = (
-    dg.AutomationCondition.any_deps_updated().since_last_handled()
+    _UPSTREAM_CHANGED.since(
+        dg.AutomationCondition.initial_evaluation() | (dg.AutomationCondition.newly_requested() & ~_UPSTREAM_CHANGED)
+    )
     & ~dg.AutomationCondition.any_deps_in_progress()
     & ~dg.AutomationCondition.in_progress()
 )
