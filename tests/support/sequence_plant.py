@@ -101,5 +101,5 @@ def described(lake: SmallLake, length: int) -> pd.DataFrame:
         lake.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {ibis.to_sql(table, dialect='duckdb')}")
         return backend.table(name)
 
-    tables = describe(lake.tables, ROAD_TEST, sequence_length=length, kept=kept)
+    tables = describe(lake.tables, ROAD_TEST, sequence_length=length, materialize=kept)
     return widen(run(tables.vehicles).df(), run(tables.features).df(), run(tables.cells).to_arrow_reader())

@@ -122,11 +122,17 @@ def test_the_target_says_which_falhas_are_failures() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": "a b"}, {"halle": ("rod",)}, {"horizon": timedelta(0)}, {"failure_groups": ()}]
+    ("wrong", "message"),
+    [
+        ({"name": "a b"}, "target 'a b'"),
+        ({"halle": ("rod",)}, "target 'road_test'"),
+        ({"horizon_days": 0.0}, r"horizon_days\s+Input should be greater than 0"),
+        ({"failure_groups": ()}, "target 'road_test'"),
+    ],
 )
-def test_a_target_that_could_have_no_label_is_refused(wrong: dict[str, object]) -> None:
+def test_a_target_that_could_have_no_label_is_refused(wrong: dict[str, object], message: str) -> None:
     """Found when the settings are read, not as an empty table much later."""
-    with pytest.raises(ValueError, match="target"):
+    with pytest.raises(ValueError, match=message):
         replace(ROAD_TEST, **wrong)  # type: ignore[arg-type]
 
 
