@@ -137,14 +137,14 @@ def _compare(
     platform: Platform, target: Target, sides: ComparedVersions, pipelines: Mapping[str, Any]
 ) -> tuple["Comparison", ComparisonRecord]:
     from failure_platform.domain.comparison.comparing import compare
-    from failure_platform.domain.comparison.holdout import Scored, holdout_id
+    from failure_platform.domain.comparison.holdout import ModelScores, holdout_id
     from failure_platform.domain.training.fitting import score
 
     settings, registry = platform.settings, platform.registry
     in_production = sides.production.version if sides.production else None
     holdout = holdout_id(sides.newest["KNR"])
     scored = {
-        name: Scored(score(pipelines[name], version.features, sides.newest), version.threshold)
+        name: ModelScores(score(pipelines[name], version.features, sides.newest), version.threshold)
         for name, version in sides.versions.items()
     }
     compared = compare(
@@ -166,11 +166,11 @@ def _compare(
 
 
 def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str, Any]:
-    from failure_platform.domain.report.tables import figures_table, slices_table, worst_slice
+    from failure_platform.domain.report.formatting import metrics_table, slices_table, worst_slice_text
 
     # Wide tables stand in dialogs: one of them would push every value of the page out of sight.
     compared = report.comparison
-    table = figures_table(compared)
+    table = metrics_table(compared)
     figures = {name: value for name, value in compared.candidate.items() if value is not None}
     return {
         "verdict": compared.verdict.outcome,
@@ -180,7 +180,7 @@ def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str,
         "production": report.production.version if report.production else "none",
         "old against new": inline_table(table.iloc[:, :6]),
         "plots": _plots(report),
-        "worst slice": worst_slice(compared),
+        "worst slice": worst_slice_text(compared),
         "slices, worst first": markdown(slices_table(compared)),
         "gates of the policy": f"{report.ruling.advice.value}. {report.ruling.reason}",
         "model card": dg.MetadataValue.md(card),

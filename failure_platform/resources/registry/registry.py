@@ -75,7 +75,7 @@ class Registry:
             raise ValueError(f"target '{target}' cannot name a folder. Use letters, digits, _ and - only.")
         beside = self._root / target
         with exclusive_lock(beside):
-            model_files.sweep(beside)
+            model_files.remove_leftovers(beside)
             known = self._find(version)
             if known is not None and self._whole(known):
                 with self._lake.write() as con:
@@ -89,7 +89,7 @@ class Registry:
             with self._lake.write() as con:
                 tables.create(con)
                 tables.add_version(con, row)
-                model_files.put_in_place(draft, beside / version)
+                model_files.replace_folder(draft, beside / version)
         return self.version(version)
 
     def folder(self, version: str) -> Path:
@@ -102,7 +102,7 @@ class Registry:
         Raises KeyError when there is no such version, ModelRefusedError when it must not be used.
         """
         row = self.version(version)
-        pipeline, _ = model_files.read(self._folder(row), row.files, row.libraries)
+        pipeline, _ = model_files.load_model(self._folder(row), row.files, row.libraries)
         return LoadedModel(pipeline, row)
 
     def verify(self, version: str) -> float:
@@ -112,7 +112,7 @@ class Registry:
         Raises KeyError when there is no such version, ModelRefusedError when it does not say the same.
         """
         row = self.version(version)
-        return fresh_process.ask(self._folder(row), row.files, row.libraries)
+        return fresh_process.verify_model(self._folder(row), row.files, row.libraries)
 
     def version(self, version: str) -> ModelVersion:
         """Return a version's row. Raises KeyError when there is none."""
