@@ -76,7 +76,7 @@ def lake(work: Path, rows: int) -> tuple[Path, Simulation]:
 
 
 def many_uploads(work: Path, number: int, file: Path, kind: str) -> Path:
-    """Return a home with so many uploads in its ledger and among its receipts, all made from one small file."""
+    """Return a home with this many uploads in its ledger and receipts, all copies of one small file."""
     home = work / f"ledger_{number}"
     done = home / "built"
     if not done.exists():

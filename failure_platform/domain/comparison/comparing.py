@@ -59,14 +59,14 @@ class ComparedVersions:
         return cls(candidate, production, vehicles, split.comparison)
 
     @property
-    def versions(self) -> Mapping[str, ModelVersion]:
+    def by_role(self) -> Mapping[str, ModelVersion]:
         """The versions under the keys "candidate" and, if there is one, "production"."""
         return {"candidate": self.candidate} | ({"production": self.production} if self.production else {})
 
     @property
     def trained_until(self) -> datetime:
         """The newest prediction point that either version was trained on."""
-        return max(version.trained_until for version in self.versions.values())
+        return max(version.trained_until for version in self.by_role.values())
 
 
 def compare(

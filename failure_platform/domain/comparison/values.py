@@ -160,28 +160,28 @@ class Slice:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A finished comparison; see `as_dict` for the stored form.
+    """The result of a comparison; see `as_dict` for the stored form.
 
     Attributes:
-        vehicles, failures: how many were compared on.
-        period_from, period_to: first and last prediction point among them; None without vehicles.
-        holdout_id: name of this set of vehicles.
-        uses: candidates compared on it so far, this one included.
-        most_uses: how many may be; more than these and newer vehicles are asked for.
-        alpha: chance of a wrong "better" over all uses.
-        level: of every interval, see `ComparisonSettings.level`.
+        vehicles, failures: number of comparison vehicles, and of failed ones among them.
+        period_from, period_to: their first and last prediction point; None without vehicles.
+        holdout_id: identifier of this set of vehicles.
+        uses: number of candidates compared on it so far, including this one.
+        most_uses: maximum number of candidates before newer vehicles are needed.
+        alpha: probability of a wrong "better" over all uses.
+        level: confidence level of every interval, see `ComparisonSettings.level`.
         inspections_per_day: vehicles that can be inspected in a day; the alarm budget that is equal for both models.
         reference: what `table` and `slices` compare with.
-        candidate, production, base_rate: the figures of each, by metric; production None when there is none.
-        table: one row per figure.
+        candidate, production, base_rate: metrics by name; `production` is None if nothing was in production.
+        table: one row per metric.
         verdict: outcome and reason.
-        curves: by "candidate", "production" and "base_rate", as far as there are.
-        confusions: of "candidate" and "production", each at its own threshold.
+        curves: by "candidate", "base_rate" and, if there is one, "production".
+        confusions: of "candidate" and, if there is one, "production", each at its own threshold.
         mcnemar: the failed vehicles found by one model and not by the other; None without production.
-        flips: vehicles that one model alarms and the other does not; None without production.
-        slices: by kind, most failures first.
-        worst_slice: of the judged slices, the credibly worst, else the one with the lowest difference; None where none
-            is judged, as without production. Its `worse` says whether it is credible.
+        flips: vehicles that exactly one of the two models alarms; None without production.
+        slices: by kind, then by descending number of failures.
+        worst_slice: the worst judged slice: credibly worse ones first, then by lowest difference; None if none is
+            judged, as without production. Its `worse` states whether it is credibly worse.
     """
 
     vehicles: int
@@ -209,7 +209,7 @@ class Comparison:
 
     @property
     def slices_judged(self) -> int:
-        """How many slices held enough failures; their intervals are corrected for as many."""
+        """Number of judged slices, which their intervals are corrected for."""
         return sum(one.judged for one in self.slices)
 
     def as_dict(self) -> dict[str, Any]:
@@ -218,15 +218,15 @@ class Comparison:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Comparison":
-        """Return the comparison that `as_dict` made these JSON types of.
+        """Return the comparison from the JSON types returned by `as_dict`.
 
         Raises:
-            pydantic.ValidationError: they are of another form, such as that of an older version of the platform.
+            pydantic.ValidationError: they have another form, such as that of an older version of the platform.
         """
         return _stored_form().validate_python(stored)
 
     def markdown(self) -> str:
-        """Return the table of figures as Markdown."""
+        """Return the table of metrics as Markdown."""
         old = "production" if self.reference == "production" else "base rate"
         interval = f"{100 * self.level:.4g} % interval"
         rows = []

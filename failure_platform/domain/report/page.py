@@ -163,7 +163,7 @@ def make_report(
     Args:
         target: what is predicted.
         compared: the versions and their vehicles.
-        pipelines: the fitted model of each of `compared.versions`.
+        pipelines: the fitted model of each of `compared.by_role`.
         comparison: the result of the comparison.
         record: its record in the registry.
         min_failures: with fewer failures a comparison is not judged.
@@ -174,7 +174,7 @@ def make_report(
     failed = compared.newest["label"].to_numpy(dtype="int8")
     importances = {
         name: importance(pipelines[name], version.features, compared.newest, failed, seed)
-        for name, version in compared.versions.items()
+        for name, version in compared.by_role.items()
     }
     difference = _difference(compared)
     return Report(

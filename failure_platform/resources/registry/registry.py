@@ -1,8 +1,7 @@
-"""The door to the model registry: immutable versions, their comparisons, and the log of what is in production.
+"""The model registry: immutable versions, their comparisons, and the log of decisions about them.
 
-What belongs here: putting folders and rows together so that a version is there whole or not at all, and decisions as
-compare-and-swap. What does not: the rules of a decision (domain.deciding.decisions), files (resources.model_files), SQL
-(resources.registry_tables).
+A version's folder and row are written such that it exists completely or not at all; a decision is a compare-and-swap on
+the version in production.
 """
 
 import contextlib
