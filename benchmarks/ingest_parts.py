@@ -1,8 +1,4 @@
-"""The parts of the ingest benchmark: what is compared with what, and what is allowed.
-
-What belongs here: which pieces run, in which order, and the lines that come of them. What does not: the pieces
-(ingest_pieces), their files (ingest_data) and how they are watched (measuring).
-"""
+"""The parts of the ingest benchmark: what is compared with what, and the allowed limits."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +8,7 @@ from pathlib import Path
 import ingest_data as data
 from failure_platform.simulation.dirt import SOME_DIRT, DirtKind
 from ingest_table import Line, gib, line
-from measuring import Measured, measured, median, most
+from measuring import Measurement, measure, median, most
 
 FULL_ROWS = 10_000_000
 LARGE_LAKE, SMALL_LAKE, SHIFT_VEHICLES = 85_000_000, 8_500_000, 1_000
@@ -24,7 +20,7 @@ TIGHT = "300MB"
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for. `rows` is of the large csv; lakes, history and sheet keep their size to it."""
+    """Options of the command line. `rows` is the size of the large csv; all other sizes are scaled with it."""
 
     work: Path
     rows: int
@@ -36,29 +32,29 @@ class Options:
         return max(1, round(full * self.rows / FULL_ROWS))
 
     def log(self, name: str) -> Path:
-        """Return where what a piece says goes."""
+        """Return the path of a piece's log."""
         return self.work / "log" / name
 
-    def ingested(self, files: Sequence[Path], like: Path | None = None) -> Measured:
-        """Take resultados files into a fresh home, or into a copy of another one."""
-        with data.fresh(self.work, like) as home:
+    def ingest(self, files: Sequence[Path], template: Path | None = None) -> Measurement:
+        """Measure ingesting resultados files into an empty home, or into a copy of `template`."""
+        with data.temporary_home(self.work, template) as home:
             data.drop(files, home)
-            return measured("ingest", self.log("ingest"), home=home, kinds=["resultados"])
+            return measure("ingest", self.log("ingest"), home=home, kinds=["resultados"])
 
-    def times(self) -> range:
-        """Return as many numbers as there are repetitions."""
+    def repetitions(self) -> range:
+        """Return the range of repetitions."""
         return range(self.repeat)
 
 
 def csv(options: Options) -> list[Line]:
     """One large csv, against bare DuckDB."""
     file = one_file(options, {})
-    bare: list[Measured] = []
-    platform: list[Measured] = []
-    for _ in options.times():
-        with data.fresh(options.work) as home:
-            bare.append(measured("bare_duckdb", options.log("bare"), home=home, file=file, kind="resultados"))
-        platform.append(options.ingested([file]))
+    bare: list[Measurement] = []
+    platform: list[Measurement] = []
+    for _ in options.repetitions():
+        with data.temporary_home(options.work) as home:
+            bare.append(measure("bare_duckdb", options.log("bare"), home=home, file=file, kind="resultados"))
+        platform.append(options.ingest([file]))
     rows = platform[0].figures["rows_in"]
     return [
         line(
@@ -73,13 +69,13 @@ def csv(options: Options) -> list[Line]:
 
 def shift(options: Options) -> list[Line]:
     """A shift's upload into a lake, and into one a tenth as large."""
-    runs: dict[int, list[Measured]] = {options.scaled(size): [] for size in (SMALL_LAKE, LARGE_LAKE)}
-    for _ in options.times():
-        for size, found in runs.items():
+    runs: dict[int, list[Measurement]] = {options.scaled(size): [] for size in (SMALL_LAKE, LARGE_LAKE)}
+    for _ in options.repetitions():
+        for size, measurements in runs.items():
             home, last = data.lake(options.work, size)
             vehicles = options.scaled(SHIFT_VEHICLES)
             plan = replace(last, start=last.next_start, vehicles=vehicles, weeks=1, name=f"shift_after_{size}")
-            found.append(options.ingested([data.upload(data.batch(options.work, plan), plan.name)], home))
+            measurements.append(options.ingest([data.upload(data.batch(options.work, plan), plan.name)], home))
     (small, into_small), (large, into_large) = runs.items()
     return [
         line(
@@ -93,14 +89,14 @@ def shift(options: Options) -> list[Line]:
 
 
 def history(options: Options) -> list[Line]:
-    """The whole history in period files, from empty, once; and the same files as the prototypes took them."""
+    """The complete history in period files into an empty lake, once; and the same files with the earlier prototype."""
     batches = data.periods(options.work, options.scaled(HISTORY_VEHICLES))
     files = [data.upload(folder, plan.name) for plan, folder in batches]
-    platform = options.ingested(files)
-    with data.fresh(options.work) as home:
-        naive = measured("prototype", options.log("prototype"), options.memory_limit, home=home, files=files)
+    platform = options.ingest(files)
+    with data.temporary_home(options.work) as home:
+        naive = measure("prototype", options.log("prototype"), options.memory_limit, home=home, files=files)
     done = naive.figures.get("files", 0)
-    fate = f"stopped above {gib(options.memory_limit)} in file {done + 1}" if naive.stopped else "finished"
+    outcome = f"stopped above {gib(options.memory_limit)} in file {done + 1}" if naive.stopped else "finished"
     rows, size = platform.figures["rows_in"], platform.figures["lake_bytes"]
     return [
         line(
@@ -108,27 +104,27 @@ def history(options: Options) -> list[Line]:
             f"{platform.seconds / 60:.1f} min, {rows / platform.seconds:,.0f} rows/s; lake {gib(size)} "
             f"of {gib(sum(file.stat().st_size for file in files))} csv",
             f"pandas concat, drop_duplicates, rewrite: {done} files, {naive.figures.get('merged', 0):,} rows in "
-            f"{naive.figures.get('seconds', 0) / 60:.1f} min, then {fate}; {gib(naive.peak)}",
+            f"{naive.figures.get('seconds', 0) / 60:.1f} min, then {outcome}; {gib(naive.peak)}",
             memory=(platform.peak, None),
         )
     ]
 
 
 def xlsx(options: Options) -> list[Line]:
-    """A full sheet, against the bare native reader."""
+    """A full sheet, compared with the native reader alone."""
     file = data.full_sheet(options.work, options.scaled(data.SHEET_ROWS))
-    bare: list[Measured] = []
-    reading: list[Measured] = []
-    whole: list[Measured] = []
-    for _ in options.times():
-        bare.append(measured("fastexcel", options.log("fastexcel"), file=file))
-        with data.fresh(options.work) as home:
+    bare: list[Measurement] = []
+    reading: list[Measurement] = []
+    complete: list[Measurement] = []
+    for _ in options.repetitions():
+        bare.append(measure("fastexcel", options.log("fastexcel"), file=file))
+        with data.temporary_home(options.work) as home:
             data.drop([file], home)
-            reading.append(measured("read", options.log("read"), home=home, kind="resultados"))
-        whole.append(options.ingested([file]))
+            reading.append(measure("read", options.log("read"), home=home, kind="resultados"))
+        complete.append(options.ingest([file]))
     return [
         line(
-            f"xlsx of {whole[0].figures['rows_in'] + 1:,} rows, {what}",
+            f"xlsx of {complete[0].figures['rows_in'] + 1:,} rows, {what}",
             f"{median(platform):.1f} s",
             f"bare fastexcel: {median(bare):.1f} s, {gib(most(bare))}",
             ratio=(median(platform) / median(bare), limit),
@@ -136,7 +132,7 @@ def xlsx(options: Options) -> list[Line]:
         )
         for what, platform, limit in (
             ("upload to rows of text", reading, 1.5),
-            ("upload to merged and checked", whole, None),
+            ("upload to merged and checked", complete, None),
         )
     ]
 
@@ -144,11 +140,11 @@ def xlsx(options: Options) -> list[Line]:
 def small(options: Options) -> list[Line]:
     """Many small files at once, through `process`."""
     files = data.small_files(options.work, options.scaled(SMALL_FILES), SMALL_ROWS)
-    runs: list[Measured] = []
-    for _ in options.times():
-        with data.fresh(options.work) as home:
+    runs: list[Measurement] = []
+    for _ in options.repetitions():
+        with data.temporary_home(options.work) as home:
             data.drop(files, home, "status")
-            runs.append(measured("process", options.log("process"), home=home))
+            runs.append(measure("process", options.log("process"), home=home))
     retrains = max(run.figures["retrains"] for run in runs)
     return [
         line(
@@ -162,27 +158,27 @@ def small(options: Options) -> list[Line]:
 
 
 def validation(options: Options) -> list[Line]:
-    """The contract's share of a dirty csv's way in; and the same within little memory."""
+    """The share of contract validation in ingesting a dirty csv; and the same validation with little memory."""
     file = one_file(options, SOME_DIRT)
-    runs: dict[str, list[Measured]] = {"2GB": [], TIGHT: []}
-    whole: list[Measured] = []
-    for _ in options.times():
-        whole.append(options.ingested([file]))
-        with data.fresh(options.work) as home:
+    runs: dict[str, list[Measurement]] = {"2GB": [], TIGHT: []}
+    complete: list[Measurement] = []
+    for _ in options.repetitions():
+        complete.append(options.ingest([file]))
+        with data.temporary_home(options.work) as home:
             data.drop([file], home)
-            (folder,) = measured("read", options.log("read"), home=home, kind="resultados").figures["folders"]
-            for limit, found in runs.items():
-                asked = {"home": home, "kind": "resultados", "folder": folder, "memory_limit": limit}
-                found.append(measured("judge", options.log("judge"), **asked))
+            (folder,) = measure("read", options.log("read"), home=home, kind="resultados").figures["folders"]
+            for limit, measurements in runs.items():
+                arguments = {"home": home, "kind": "resultados", "folder": folder, "memory_limit": limit}
+                measurements.append(measure("validate", options.log("validate"), **arguments))
     usual, tight = runs.values()
     bad, unexplained = usual[0].figures["bad"], usual[0].figures["unexplained"]
     return [
         line(
-            f"contract: typing, judging and hashing {whole[0].figures['rows_in']:,} rows, {bad:,} of them bad, "
+            f"contract: typing, judging and hashing {complete[0].figures['rows_in']:,} rows, {bad:,} of them bad, "
             f"{unexplained} of these without a reason",
             f"{median(usual):.1f} s",
-            f"upload to merged and checked: {median(whole):.1f} s",
-            ratio=(median(usual) / median(whole), 0.4),
+            f"upload to merged and checked: {median(complete):.1f} s",
+            ratio=(median(usual) / median(complete), 0.4),
             memory=(most(usual), None),
         ),
         line(
@@ -196,14 +192,14 @@ def validation(options: Options) -> list[Line]:
 
 
 def ledger(options: Options) -> list[Line]:
-    """One small upload, where many uploads came before it and where few did. Without Dagster, from file to checks."""
+    """One small upload after many uploads, and after few; from file to checks, without Dagster."""
     model, *files = data.small_files(options.work, LEDGER_FILES + 2, SMALL_ROWS)
-    runs: dict[int, list[Measured]] = {FEW_UPLOADS: [], MANY_UPLOADS: []}
-    for _ in options.times():
-        for number, found in runs.items():
-            with data.fresh(options.work, data.many_uploads(options.work, number, model, "status")) as home:
+    runs: dict[int, list[Measurement]] = {FEW_UPLOADS: [], MANY_UPLOADS: []}
+    for _ in options.repetitions():
+        for number, measurements in runs.items():
+            with data.temporary_home(options.work, data.many_uploads(options.work, number, model, "status")) as home:
                 data.drop(files, home, "status")
-                found.append(measured("add_uploads", options.log("add_uploads"), home=home, kind="status"))
+                measurements.append(measure("add_uploads", options.log("add_uploads"), home=home, kind="status"))
     few, many = runs.values()
     return [
         line(
@@ -223,7 +219,7 @@ PARTS: dict[str, Callable[[Options], list[Line]]] = {
 
 
 def one_file(options: Options, dirt: Mapping[DirtKind, float]) -> Path:
-    """Return one csv of about as many resultados as asked for."""
-    vehicles = max(1, round(options.rows / data.ROWS_A_VEHICLE))
+    """Return one csv with about as many rows of resultados as requested."""
+    vehicles = max(1, round(options.rows / data.ROWS_PER_VEHICLE))
     ((plan, folder),) = data.periods(options.work, vehicles, dirt)
     return data.upload(folder, plan.name)

@@ -1,11 +1,8 @@
 """The pieces of work that the ingest benchmark measures, each run in a process of its own.
 
-What belongs here: the platform's own way of taking files in, and what it is compared with. What does not: memory,
-repetition and judgement (measuring, ingest).
-
     python benchmarks/ingest_pieces.py NAME '{"argument": "value"}'
 
-Each writes its figures as lines of JSON; the last one counts.
+Each writes its results as lines of JSON; the last line counts.
 """
 
 import json
@@ -26,14 +23,14 @@ PIECES = {}
 
 
 def piece(function: Any) -> Any:
-    """Let a function be run by its name."""
+    """Register a function under its name."""
     PIECES[function.__name__] = function
     return function
 
 
 @piece
 def ingest(home: str, kinds: list[str]) -> None:
-    """Take everything in the upload folders into the lake, by the same jobs as in the UI: from files to checks."""
+    """Ingest everything in the upload folders with the same jobs as the UI, from files to checks."""
     from failure_platform.cli import instance
     from failure_platform.cli.flow import Flow
     from failure_platform.resources.lake import views
@@ -63,29 +60,29 @@ def ingest(home: str, kinds: list[str]) -> None:
     with platform.lake.read() as connection:
         lines = [line for line in views.ledger(connection) if line.key in taken]
     counts = {name: sum(getattr(line, name) for line in lines) for name in ("rows_in", "merged", "quarantined")}
-    tell(seconds=seconds, steps=steps, lake_bytes=settings.lake_file.stat().st_size, **counts)
+    report(seconds=seconds, steps=steps, lake_bytes=settings.lake_file.stat().st_size, **counts)
 
 
 @piece
 def process(home: str) -> None:
-    """Run the whole flow once, as `failure-platform process` does."""
+    """Run all stages once, as `failure-platform process` does."""
     from failure_platform.cli import instance
-    from failure_platform.cli.flow import run_flow as run
+    from failure_platform.cli.flow import run_flow
 
     settings = Settings(home=Path(home))
     begin = time.perf_counter()
-    result = run(settings, lambda line: print(line, file=sys.stderr))
+    result = run_flow(settings, lambda line: print(line, file=sys.stderr))
     seconds = time.perf_counter() - begin
     with instance.opened(settings) as dagster:
-        jobs = [found.job_name for found in dagster.get_runs()]
+        jobs = [run.job_name for run in dagster.get_runs()]
     states = [line["state"] for line in result["uploads"]]
     retrains = jobs.count("retrain")
-    tell(seconds=seconds, retrains=retrains, runs=len(jobs) - retrains, merged=states.count("merged"))
+    report(seconds=seconds, retrains=retrains, runs=len(jobs) - retrains, merged=states.count("merged"))
 
 
 @piece
 def read(home: str, kind: str) -> None:
-    """Receive, archive and read the files of one kind into text rows, as the raw asset does; the rows stay there."""
+    """Receive, archive and read the files of one kind into text rows, as the raw asset does; the rows are kept."""
     from failure_platform.resources.platform import Platform
 
     platform = Platform(Settings(home=Path(home)))
@@ -93,7 +90,7 @@ def read(home: str, kind: str) -> None:
     begin = time.perf_counter()
     receipts = [platform.inbox.receive(kind, seen) for seen in platform.inbox.look(kind)]
     received = [platform.staging.read(receipt, CONTRACTS[kind], key) for receipt in receipts if receipt]
-    tell(
+    report(
         seconds=time.perf_counter() - begin,
         rows_in=sum(one.rows_in for one in received),
         folders=[str(one.folder) for one in received],
@@ -101,8 +98,8 @@ def read(home: str, kind: str) -> None:
 
 
 @piece
-def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
-    """Judge rows that `read` left, within a memory limit, and count the bad ones and those without a reason."""
+def validate(home: str, kind: str, folder: str, memory_limit: str) -> None:
+    """Validate the rows that `read` kept, with a memory limit; count the bad rows and those without a reason."""
     from failure_platform.resources.merging.validated_rows import validate_rows
     from failure_platform.resources.reading.upload import ParsedUpload
 
@@ -110,19 +107,19 @@ def judge(home: str, kind: str, folder: str, memory_limit: str) -> None:
     received = ParsedUpload.load(Path(folder))
     now = utc_now()
     begin = time.perf_counter()
-    judged = validate_rows(CONTRACTS[kind], received, now, threads=settings.lake_threads, memory_limit=memory_limit)
+    validated = validate_rows(CONTRACTS[kind], received, now, threads=settings.lake_threads, memory_limit=memory_limit)
     seconds = time.perf_counter() - begin
     unexplained = 0
-    if judged.quarantined:
-        unexplained = duckdb.sql(f"FROM '{judged.bad}' WHERE len(reasons) = 0").count("*").fetchall()[0][0]
-    tell(seconds=seconds, bad=judged.quarantined, unexplained=unexplained)
+    if validated.quarantined:
+        unexplained = duckdb.sql(f"FROM '{validated.bad}' WHERE len(reasons) = 0").count("*").fetchall()[0][0]
+    report(seconds=seconds, bad=validated.quarantined, unexplained=unexplained)
 
 
 @piece
 def fill_ledger(home: str, kind: str, number: int) -> None:
-    """Merge the one file in the upload folder, and repeat its ledger line and receipt until there are `number`.
+    """Merge the file in the upload folder, and copy its ledger line and receipt until there are `number`.
 
-    The repeated uploads have no rows of their own: the ledger counts theirs as duplicates.
+    The copies have no rows of their own: the ledger counts their rows as duplicates.
     """
     from failure_platform.resources.platform import Platform
 
@@ -144,16 +141,16 @@ def fill_ledger(home: str, kind: str, number: int) -> None:
     with platform.lake.read() as connection:
         lines = connection.execute("SELECT upload, sha256, received_at FROM uploads").fetchall()
     receipts = Path(home) / "archive" / kind / "receipts"
-    facts = json.loads((receipts / f"{receipt.sha256}.json").read_text()) | {"state": "merged"}
+    receipt_facts = json.loads((receipts / f"{receipt.sha256}.json").read_text()) | {"state": "merged"}
     for key, sha256, received_at in lines:
-        own = facts | {"key": key, "sha256": sha256, "received_at": received_at.isoformat()}
+        own = receipt_facts | {"key": key, "sha256": sha256, "received_at": received_at.isoformat()}
         (receipts / f"{sha256}.json").write_text(json.dumps(own, indent=1))
-    tell(seconds=0, uploads=len(lines))
+    report(seconds=0, uploads=len(lines))
 
 
 @piece
 def add_uploads(home: str, kind: str) -> None:
-    """Take the files in the upload folder in one by one; the median time of one, without that of the first."""
+    """Ingest the files in the upload folder one by one; report the median time of one, without the first."""
     from failure_platform.resources.platform import Platform
 
     platform = Platform(Settings(home=Path(home)))
@@ -164,7 +161,7 @@ def add_uploads(home: str, kind: str) -> None:
         receipt = platform.inbox.receive(kind, seen)
         _merged_and_checked(platform, receipt)
         seconds.append(time.perf_counter() - begin)
-    tell(seconds=statistics.median(seconds[1:]), each=seconds)
+    report(seconds=statistics.median(seconds[1:]), each=seconds)
 
 
 def _received(platform: Any, kind: str) -> list[Any]:
@@ -172,7 +169,7 @@ def _received(platform: Any, kind: str) -> list[Any]:
 
 
 def _merged_and_checked(platform: Any, receipt: Any) -> None:
-    """Do with one receipt what the raw and the lake asset do, without Dagster."""
+    """Process one receipt as the raw and the lake asset do, without Dagster."""
     from failure_platform.resources.lake import views
     from failure_platform.resources.merging.ingest import ingest_uploads
 
@@ -188,18 +185,18 @@ def _merged_and_checked(platform: Any, receipt: Any) -> None:
         lambda merged, written: platform.inbox.mark(merged, written.state),
     )
     with platform.lake.read() as connection:
-        found = (
+        faults = (
             views.ledger_disagreements(connection, [line.key]),
             views.contract_violations(connection, contract, [line.key]),
             views.doubled_keys(connection, contract, [line.key]),
         )
-    if found != ([], 0, 0) or line.state != "merged":
-        raise RuntimeError(f"{line} was not merged as it should be: {found}")
+    if faults != ([], 0, 0) or line.state != "merged":
+        raise RuntimeError(f"{line} was not merged correctly: {faults}")
 
 
 @piece
 def bare_duckdb(home: str, file: str, kind: str) -> None:
-    """Read a csv as text, cast it and hash its rows into a table: the least that DuckDB itself needs."""
+    """Read a csv as text, cast it and hash its rows into a table: the lower bound with DuckDB alone."""
     from failure_platform.resources.lake.tables import SQL_TYPES
     from failure_platform.resources.merging.validated_rows import row_hash_sql
 
@@ -218,12 +215,12 @@ def bare_duckdb(home: str, file: str, kind: str) -> None:
             )
         """)  # noqa: S608 - names of our own columns and files
         rows = con.execute("SELECT count(*) FROM bare").fetchall()[0][0]
-    tell(seconds=time.perf_counter() - begin, rows=rows)
+    report(seconds=time.perf_counter() - begin, rows=rows)
 
 
 @piece
 def prototype(home: str, files: list[str]) -> None:
-    """Take files in as the earlier prototypes did: read, drop what does not parse, concat, drop_duplicates, rewrite."""
+    """Ingest files as the earlier prototype did: read, drop what does not parse, concat, drop_duplicates, rewrite."""
     store = Path(home) / "store.parquet"
     begin = time.perf_counter()
     for number, file in enumerate(files, 1):
@@ -235,21 +232,21 @@ def prototype(home: str, files: list[str]) -> None:
             rows = pd.concat([pd.read_parquet(store), rows])
         rows = rows.drop_duplicates()
         rows.to_parquet(store, index=False)
-        tell(seconds=time.perf_counter() - begin, files=number, merged=len(rows), lake_bytes=store.stat().st_size)
+        report(seconds=time.perf_counter() - begin, files=number, merged=len(rows), lake_bytes=store.stat().st_size)
 
 
 @piece
 def fastexcel(file: str) -> None:
-    """Read a sheet into Arrow with fastexcel, the native reader alone, and do nothing with it."""
+    """Read a sheet into Arrow with fastexcel, the native reader, and do nothing else."""
     import fastexcel as reader
 
     begin = time.perf_counter()
     rows = reader.read_excel(file).load_sheet(0, dtypes="string").to_arrow().num_rows
-    tell(rows=rows, seconds=time.perf_counter() - begin)
+    report(rows=rows, seconds=time.perf_counter() - begin)
 
 
-def tell(**figures: Any) -> None:
-    """Write figures as one line."""
+def report(**figures: Any) -> None:
+    """Write the results as one line of JSON."""
     print(json.dumps(figures), flush=True)
 
 

@@ -1,7 +1,4 @@
-"""The table of the ingest benchmark: its lines, on the terminal and in the README.
-
-What belongs here: how figures look and whether they keep to what is allowed. What does not: where they come from.
-"""
+"""The table of the ingest benchmark, for the terminal and the README."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +14,7 @@ GIB = 1 << 30
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the table; empty where there is nothing to say or nothing to hold to."""
+    """One line of the table; empty where there is no value or no limit."""
 
     what: str
     platform: str
@@ -37,24 +34,24 @@ def line(
     ratio: tuple[float, float | None] | None = None,
     memory: tuple[int, float | None],
 ) -> Line:
-    """Put a line together from a ratio and a peak (bytes), each with what is allowed (the peak in GiB), if anything."""
-    held: list[bool] = []
+    """Return a line for a ratio and a peak (bytes), each with its limit (of the peak in GiB) or None."""
+    within: list[bool] = []
     ratio_texts = ["", ""]
     if ratio is not None:
         ratio_texts[0] = f"{ratio[0]:.2f}"
         if ratio[1] is not None:
             ratio_texts[1] = f"{ratio[1]:g}"
-            held.append(ratio[0] <= ratio[1])
+            within.append(ratio[0] <= ratio[1])
     memory_texts = [gib(memory[0]), ""]
     if memory[1] is not None:
         memory_texts[1] = f"{memory[1]:g} GiB"
-        held.append(memory[0] <= memory[1] * GIB)
-    met = "" if not held else "yes" if all(held) else "no"
+        within.append(memory[0] <= memory[1] * GIB)
+    met = "" if not within else "yes" if all(within) else "no"
     return Line(what, platform, compared_with, *ratio_texts, *memory_texts, met)
 
 
 def gib(size: float) -> str:
-    """Return bytes for people."""
+    """Return a number of bytes as text in GiB."""
     return f"{size / GIB:.1f} GiB"
 
 
@@ -67,5 +64,5 @@ def show(rows: Sequence[Sequence[str]]) -> Table:
 
 
 def write(rows: Sequence[Sequence[str]]) -> None:
-    """Put the table between the README's markers."""
+    """Write the table between the README's markers."""
     write_between(BEGIN, END, COLUMNS, rows)

@@ -1,8 +1,8 @@
-"""How long a person waits: from a dropped file to merged rows, and to a finished comparison.
+"""Latency for a user: from a dropped file to merged rows, and to a finished comparison.
 
-    python benchmarks/latency.py            (some 4 minutes)
+    python benchmarks/latency.py            (about 4 minutes)
 
-Starts a platform on a home of its own, takes in a first batch of the demo's size, then drops five small files and a
+Starts a platform on a temporary home, ingests a first batch of the demo's size, then drops five small files and a
 second batch, and prints seconds. Run it on an otherwise idle machine.
 """
 
@@ -22,7 +22,7 @@ from failure_platform.settings import Settings
 from failure_platform.simulation.writing import simulate
 
 SMALL_FILES = 5
-UNDER_WAY = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+UNFINISHED = [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def main() -> None:
@@ -63,33 +63,32 @@ def small_file(settings: Settings, dagster: dg.DagsterInstance, number: int) -> 
 
 
 def compared(dagster: dg.DagsterInstance, after: float) -> float:
-    """Return the seconds until a comparison stands that has seen all three kinds."""
+    """Return the seconds until there is a comparison that includes all three kinds."""
     begin = time.monotonic()
 
-    def at(asset: str) -> float:
+    def materialized_at(asset: str) -> float:
         event = dagster.get_latest_materialization_event(dg.AssetKey(asset))
         return event.timestamp if event is not None else 0.0
 
-    wait(
-        lambda: (
-            after < min(at(kind) for kind in ("resultados", "falhas", "status"))
-            and max(at(kind) for kind in ("resultados", "falhas", "status")) < at("vehicles") < at("model_comparison")
-        )
-    )
+    def happened() -> bool:
+        kinds = [materialized_at(kind) for kind in ("resultados", "falhas", "status")]
+        return after < min(kinds) and max(kinds) < materialized_at("vehicles") < materialized_at("model_comparison")
+
+    wait(happened)
     return time.monotonic() - begin
 
 
 def idle(dagster: dg.DagsterInstance) -> None:
-    """Wait until nothing runs, and a little longer so that automation has had its say."""
-    quiet = time.monotonic()
-    while time.monotonic() - quiet < 15:
-        if dagster.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
-            quiet = time.monotonic()
+    """Wait until no run has been unfinished for 15 s, so that automation has evaluated its conditions."""
+    idle_since = time.monotonic()
+    while time.monotonic() - idle_since < 15:
+        if dagster.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+            idle_since = time.monotonic()
         time.sleep(0.5)
 
 
 def wait(happened: Callable[[], bool]) -> None:
-    """Wait for something, for five minutes at most."""
+    """Wait until `happened` returns True, for at most five minutes."""
     end = time.monotonic() + 300
     while not happened():
         if time.monotonic() > end:

@@ -1,8 +1,4 @@
-"""Runs one piece of work in a process of its own and says how long it took and what memory its processes held.
-
-What belongs here: starting a piece, watching its tree of processes, stopping it at a limit. What does not: the pieces
-(ingest_pieces) and what their figures mean (ingest).
-"""
+"""Runs one piece of work in a process of its own and measures its duration and the memory of its process tree."""
 
 import contextlib
 import json
@@ -18,22 +14,22 @@ from typing import Any
 
 import psutil
 
-LOOK_SECONDS = 0.05
+POLL_SECONDS = 0.05
 PIECES = Path(__file__).with_name("ingest_pieces.py")
 
 
 class PieceFailedError(Exception):
-    """A piece ended with an error; the message names its log."""
+    """A piece ended with an error; the message gives the path of its log."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """One run of a piece.
 
-    Args:
-        figures: what the piece said last; `seconds` is its own time, without the start of its process.
-        peak: most bytes that its processes held together, pages that they share counted in each.
-        stopped: whether it was stopped because they held more than allowed; `figures` are then from before.
+    Attributes:
+        figures: the last results that the piece wrote; `seconds` is its own time, without the start of its process.
+        peak: maximum resident memory of its processes together, in bytes; shared pages count in each process.
+        stopped: whether it was stopped at the memory limit; `figures` are then the last ones before.
     """
 
     figures: dict[str, Any]
@@ -46,12 +42,12 @@ class Measured:
         return float(self.figures["seconds"])
 
 
-def measured(piece: str, log: Path, limit: int | None = None, pieces: Path = PIECES, **arguments: Any) -> Measured:
-    """Run a piece of a file of `pieces` to its end, or until its processes hold more than `limit` bytes."""
+def measure(piece: str, log: Path, limit: int | None = None, pieces: Path = PIECES, **arguments: Any) -> Measurement:
+    """Run a piece of the file `pieces` to its end, or until its processes use more than `limit` bytes of memory."""
     home = {"FAILURE_PLATFORM_HOME": str(arguments["home"])} if "home" in arguments else {}
     log.parent.mkdir(parents=True, exist_ok=True)
-    said, errors = log.with_suffix(".out"), log.with_suffix(".err")
-    with said.open("w") as out, errors.open("w") as err:
+    output, errors = log.with_suffix(".out"), log.with_suffix(".err")
+    with output.open("w") as out, errors.open("w") as err:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
             [sys.executable, str(pieces), piece, json.dumps(arguments, default=str)],
             env={**os.environ, **home},
@@ -60,39 +56,39 @@ def measured(piece: str, log: Path, limit: int | None = None, pieces: Path = PIE
         )
         peak = 0
         while process.poll() is None:
-            peak = max(peak, held := memory(process.pid))
-            if limit is not None and held > limit:
+            peak = max(peak, used := memory(process.pid))
+            if limit is not None and used > limit:
                 end(process)
-                return Measured(last_figures(said), peak, stopped=True)
-            time.sleep(LOOK_SECONDS)
+                return Measurement(last_figures(output), peak, stopped=True)
+            time.sleep(POLL_SECONDS)
     if process.returncode:
         raise PieceFailedError(f"{piece} ended with {process.returncode}: {errors.read_text()[-2000:]} (log: {errors})")
-    return Measured(last_figures(said), peak)
+    return Measurement(last_figures(output), peak)
 
 
-def median(runs: Sequence[Measured]) -> float:
+def median(runs: Sequence[Measurement]) -> float:
     """Return the median of the seconds of some runs."""
     return statistics.median(run.seconds for run in runs)
 
 
-def most(runs: Sequence[Measured]) -> int:
-    """Return the most memory that any of some runs held."""
+def most(runs: Sequence[Measurement]) -> int:
+    """Return the maximum peak memory of some runs."""
     return max(run.peak for run in runs)
 
 
 def memory(pid: int) -> int:
-    """Return the bytes that a process and its descendants hold in memory now."""
-    held = 0
+    """Return the current resident memory of a process and its descendants, in bytes."""
+    used = 0
     with contextlib.suppress(psutil.NoSuchProcess):
         root = psutil.Process(pid)
         for process in (root, *root.children(recursive=True)):
             with contextlib.suppress(psutil.NoSuchProcess):
-                held += process.memory_info().rss
-    return held
+                used += process.memory_info().rss
+    return used
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """Kill a process with its descendants."""
+    """Kill a process and its descendants."""
     tree = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
     for member in tree:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -100,8 +96,8 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def last_figures(said: Path) -> dict[str, Any]:
-    """Return the last whole line that a piece wrote, or nothing."""
-    lines = [line for line in said.read_text().split("\n")[:-1] if line]
+def last_figures(output: Path) -> dict[str, Any]:
+    """Return the results in the last complete line that a piece wrote, or an empty dict."""
+    lines = [line for line in output.read_text().split("\n")[:-1] if line]
     figures: dict[str, Any] = json.loads(lines[-1]) if lines else {}
     return figures

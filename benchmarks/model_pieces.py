@@ -1,9 +1,6 @@
 """The pieces of work that the models' benchmark measures, each run in a process of its own.
 
-What belongs here: a lake with a wide table of vehicles, the platform's own way to a judged candidate, and what it is
-compared with. What does not: memory, repetition and judgement (measuring, models).
-
-    python benchmarks/model_pieces.py NAME '{"argument": "value"}'
+python benchmarks/model_pieces.py NAME '{"argument": "value"}'
 """
 
 import json
@@ -24,25 +21,28 @@ INFORMATIVE = 12
 
 
 def wide(vehicles: int, features: int, seed: int = 1) -> pd.DataFrame:
-    """Return a wide frame of vehicles with values of tests, a few of which say a little about the failures."""
+    """Return a wide frame of vehicles with test values, of which INFORMATIVE are weakly related to the failures."""
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(vehicles, features)).astype(np.float32)
-    x[rng.random(x.shape, dtype=np.float32) < 0.05] = np.nan  # a test that was skipped
+    x[rng.random(x.shape, dtype=np.float32) < 0.05] = np.nan  # a skipped test
     known = np.nan_to_num(x[:, :INFORMATIVE])
     logit = 0.5 * known[:, :6].sum(axis=1) / 2 + 0.6 * (known[:, 6:] > 1).sum(axis=1)
     logit += np.log(FAILURE_RATE) - np.quantile(logit, 0.75)
     failed = rng.random(vehicles) < 1 / (1 + np.exp(-logit))
-    asked = datetime(2024, 1, 1, 6, tzinfo=UTC).replace(tzinfo=None) + pd.to_timedelta(
+    predicted_at = datetime(2024, 1, 1, 6, tzinfo=UTC).replace(tzinfo=None) + pd.to_timedelta(
         np.sort(rng.uniform(0, DAYS, vehicles)), unit="D"
     ).floor("s")
-    knr = [f"{day.isocalendar()[0]}-{day.isocalendar()[1]:02}{i % 7 + 1}{i % 10000:04}" for i, day in enumerate(asked)]
+    knr = [
+        f"{day.isocalendar()[0]}-{day.isocalendar()[1]:02}{i % 7 + 1}{i % 10000:04}"
+        for i, day in enumerate(predicted_at)
+    ]
     facts = pd.DataFrame(
         {
             "KNR": knr,
-            "predicted_at": asked,
+            "predicted_at": predicted_at,
             "label": pd.array(failed.astype("int8"), dtype="Int8"),
             "label_reason": pd.array([None] * vehicles, dtype="str"),
-            "last_row_at": asked - pd.Timedelta(1, "h"),
+            "last_row_at": predicted_at - pd.Timedelta(1, "h"),
             "MODELO": rng.choice(["T-CROSS", "T-CROSS PA", "AUDI Q3"], vehicles, p=[0.7, 0.2, 0.1]),
             "COR": rng.choice(["K2K2", "2R2R", "0Q0Q", "A1A1", "5T5T"], vehicles),
             "MOTOR": rng.choice(["DHS", "CWL", "DRP"], vehicles, p=[0.6, 0.35, 0.05]),
@@ -62,7 +62,7 @@ def lake(home: str, vehicles: int, features: int) -> None:
     begin = time.perf_counter()
     frame = wide(vehicles, features)
     replace_table(Platform(Settings(home=Path(home))).lake, vehicles_table("road_test"), frame)
-    tell(seconds=time.perf_counter() - begin, vehicles=len(frame), failures=int(frame["label"].sum()))
+    report(seconds=time.perf_counter() - begin, vehicles=len(frame), failures=int(frame["label"].sum()))
 
 
 def train_and_compare(home: str) -> None:
@@ -76,7 +76,7 @@ def train_and_compare(home: str) -> None:
     defs = build(settings)
     begin = time.perf_counter()
     with dg.DagsterInstance.ephemeral() as instance:
-        done = dg.materialize(
+        run = dg.materialize(
             [asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)],
             selection=["candidate_model", "model_comparison"],
             partition_key="road_test",
@@ -85,13 +85,13 @@ def train_and_compare(home: str) -> None:
         )
         steps = {
             stats.step_key: round(stats.end_time - stats.start_time, 1)
-            for stats in instance.get_run_step_stats(done.run_id)
+            for stats in instance.get_run_step_stats(run.run_id)
             if stats.start_time and stats.end_time
         }
     seconds = time.perf_counter() - begin
     compared = Platform(settings).registry.comparisons("road_test")[0]
     version = Platform(settings).registry.version(compared.candidate)
-    tell(
+    report(
         seconds=seconds,
         steps=steps,
         family=version.family,
@@ -103,7 +103,7 @@ def train_and_compare(home: str) -> None:
 
 
 def bare_boosting(home: str) -> None:
-    """Fit scikit-learn's histogram boosting, as it comes, on the older three quarters, and score the rest."""
+    """Fit scikit-learn's histogram boosting with default parameters on the older three quarters, and score the rest."""
     from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.metrics import roc_auc_score
 
@@ -119,11 +119,11 @@ def bare_boosting(home: str) -> None:
     older = len(frame) * 3 // 4
     model = HistGradientBoostingClassifier(random_state=0).fit(x[:older], y[:older])
     auc = roc_auc_score(y[older:], model.predict_proba(x[older:])[:, 1])
-    tell(seconds=time.perf_counter() - begin, roc_auc=auc)
+    report(seconds=time.perf_counter() - begin, roc_auc=auc)
 
 
-def tell(**figures: Any) -> None:
-    """Write figures where the benchmark looks for them."""
+def report(**figures: Any) -> None:
+    """Write the results as one line of JSON."""
     sys.stdout.write(json.dumps(figures) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Puts a benchmark's table between its markers in the README. Nothing else."""
+"""Writes a benchmark's table between its markers in the README."""
 
 import sys
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ README = Path(__file__).parents[1] / "README.md"
 
 
 def write_between(begin: str, end: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Replace what stands between two lines of the README by a table."""
+    """Replace the text between two marker lines of the README with a table."""
     text = README.read_text(encoding="utf-8")
     if begin not in text or end not in text:
         sys.exit(f"{README} lacks the lines {begin} and {end}: put them where the table belongs")

@@ -1,11 +1,11 @@
-"""What an epoch of the sequence model costs on each device of this machine, and what a prediction costs.
+"""The cost of an epoch of the sequence model on each device of this machine, and of a prediction.
 
     make setup-sequence
-    python benchmarks/sequence.py                                 (CPU, and the GPU where there is one)
+    python benchmarks/sequence.py                                 (CPU, and the GPU if there is one)
     python benchmarks/sequence.py --vehicles 60_000 --units 64
 
-Cells are drawn at random: the cost depends on how many there are, not on what they say. An epoch's time is what three
-epochs take longer than one, divided by two, so that reading the cells and starting the device do not count.
+Cells are random: the cost depends on their number, not on their values. An epoch's time is the difference between
+three epochs and one, divided by two, so that reading the cells and starting the device do not count.
 """
 
 import argparse
@@ -35,27 +35,28 @@ def main() -> None:
     parser.add_argument("--units", type=int, default=32)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=3)
-    asked = parser.parse_args()
-    x, y = cells(asked.vehicles, asked.steps)
+    args = parser.parse_args()
+    x, y = cells(args.vehicles, args.steps)
     table = Table(
-        title=f"{asked.vehicles} vehicles x {asked.steps} rows, {asked.units} units, PyTorch {torch.__version__}"
+        title=f"{args.vehicles} vehicles x {args.steps} rows, {args.units} units, PyTorch {torch.__version__}"
     )
     for column in ("device", "seconds an epoch", "vehicles a second", "CPU / this"):
         table.add_column(column, justify="right")
     first = None
     for device in ("cpu", *(["cuda"] if torch.cuda.is_available() else [])):
-        seconds = epoch(SequenceClassifier(units=asked.units, batch=asked.batch, device=device), x, y, asked.repeats)
+        seconds = epoch(SequenceClassifier(units=args.units, batch=args.batch, device=device), x, y, args.repeats)
         first = first or seconds
         name = torch.cuda.get_device_name() if device == "cuda" else "CPU, one thread"
-        table.add_row(name, f"{seconds:.2f}", f"{asked.vehicles / seconds:,.0f}", f"{first / seconds:.1f}")
-    model = SequenceClassifier(units=asked.units, epochs=1).fit(x[:2000], y[:2000])
+        table.add_row(name, f"{seconds:.2f}", f"{args.vehicles / seconds:,.0f}", f"{first / seconds:.1f}")
+    model = SequenceClassifier(units=args.units, epochs=1).fit(x[:2000], y[:2000])
     begin = time.perf_counter()
     model.predict_proba(x)
-    each = (time.perf_counter() - begin) / len(x)
+    seconds_per_vehicle = (time.perf_counter() - begin) / len(x)
     Console().print(table)
-    held = psutil.Process().memory_info().rss / MIB
+    resident = psutil.Process().memory_info().rss / MIB
     Console().print(
-        f"prediction (CPU, one thread): {each * 1e6:.0f} us a vehicle; memory held at the end: {held:,.0f} MiB"
+        f"prediction (CPU, one thread): {seconds_per_vehicle * 1e6:.0f} us a vehicle; "
+        f"memory held at the end: {resident:,.0f} MiB"
     )
 
 

@@ -1,9 +1,6 @@
 """The pieces of work that the benchmark of the vehicles table measures, each run in a process of its own.
 
-What belongs here: building the table whole and bringing it up to date, and the bare query it is compared with. What
-does not: memory, repetition and judgement (measuring, vehicles).
-
-    python benchmarks/vehicle_pieces.py NAME '{"argument": "value"}'
+python benchmarks/vehicle_pieces.py NAME '{"argument": "value"}'
 """
 
 import json
@@ -23,8 +20,8 @@ BARE = """
         min(DATA) FILTER (STATUS = 13) AS first_nok, max(DATA) FILTER (STATUS = 10) AS last_ok
     FROM resultados GROUP BY ALL
 """
-"""The aggregates by test and not as 900 columns of one row: those, each with its FILTER, take DuckDB a hundred times as
-long. Neither the prediction point nor what other tables say is in it."""
+"""One row per vehicle and test, not 900 columns per vehicle, each with its FILTER: these take DuckDB a hundred times as
+long. It includes neither the prediction point nor the other tables."""
 
 
 def bare(home: str) -> None:
@@ -34,16 +31,16 @@ def bare(home: str) -> None:
     with duckdb.connect(settings.lake_file, read_only=True, config=config) as con:
         begin = time.perf_counter()
         con.execute(BARE)
-        tell(seconds=time.perf_counter() - begin)
+        report(seconds=time.perf_counter() - begin)
 
 
-def whole(home: str) -> None:
-    """Describe all vehicles, as the asset does where it must."""
+def full(home: str) -> None:
+    """Build the table of all vehicles from scratch, as the asset does when it has to."""
     update(home, "it is measured")
 
 
 def update(home: str, reason: str | None = None) -> None:
-    """Bring the table up to date, as the asset does."""
+    """Update the table, as the asset does; rebuild it if there is a reason to."""
     from failure_platform.catalog import CODE_VERSION
     from failure_platform.domain.features.wide import data_version, feature_columns
     from failure_platform.resources.platform import Platform
@@ -58,7 +55,7 @@ def update(home: str, reason: str | None = None) -> None:
     seconds = time.perf_counter() - begin
     with platform.lake.read() as connection:
         [(rows,)] = connection.execute("SELECT count(*) FROM resultados").fetchall()
-    tell(
+    report(
         seconds=seconds,
         vehicles=len(described.frame),
         features=len(feature_columns(described.frame)),
@@ -69,10 +66,10 @@ def update(home: str, reason: str | None = None) -> None:
     )
 
 
-def tell(**figures: object) -> None:
-    """Write figures as one line."""
+def report(**figures: object) -> None:
+    """Write the results as one line of JSON."""
     print(json.dumps(figures), flush=True)
 
 
 if __name__ == "__main__":
-    {"bare": bare, "whole": whole, "update": update}[sys.argv[1]](**json.loads(sys.argv[2]))
+    {"bare": bare, "full": full, "update": update}[sys.argv[1]](**json.loads(sys.argv[2]))

@@ -1,10 +1,7 @@
-"""Simulated comparison vehicles, and models of which is known how good they really are.
+"""Simulated comparison vehicles, and models of known quality.
 
-What belongs here: the vehicles, the models, and what a calibration does to a model's probabilities. What does not: what
-is asked of the verdict (verdict_truths).
-
-A model's score is normal with standard deviation 1 and lies `strength` higher for a vehicle that fails, so that its
-true ROC AUC is Phi(strength / sqrt 2). Models share a part of their noise, as models that learn from the same data do.
+A model's score is normal with standard deviation 1 and `strength` higher for a vehicle that fails, so that its true ROC
+AUC is Phi(strength / sqrt 2). Models share part of their noise, as models trained on the same data do.
 """
 
 from collections.abc import Sequence
@@ -15,14 +12,14 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from sklearn.isotonic import IsotonicRegression
 
-from failure_platform.domain.comparison.holdout import Scored
+from failure_platform.domain.comparison.holdout import ModelScores
 
 FAILURE_RATE = 0.1
 Floats = NDArray[np.float64]
 
 
 def vehicles(failures: int, rng: np.random.Generator) -> pd.DataFrame:
-    """Return comparison vehicles of two months, a tenth of them failed; what they are has nothing to do with it."""
+    """Return comparison vehicles of two months, a tenth of them failed, independently of their properties."""
     number = round(failures / FAILURE_RATE)
     failed = rng.permutation(number) < failures
     return pd.DataFrame(
@@ -40,33 +37,33 @@ def vehicles(failures: int, rng: np.random.Generator) -> pd.DataFrame:
 
 def models(
     y: NDArray[np.int8], strengths: Sequence[float], correlation: float, rng: np.random.Generator
-) -> list[Scored]:
-    """Return one calibrated model per strength, their noise correlated, each with a threshold of its own."""
+) -> list[ModelScores]:
+    """Return one calibrated model per strength, with correlated noise, each with its own threshold."""
     shared = rng.normal(size=len(y))
-    found = []
+    result = []
     for strength in strengths:
         noise = correlation**0.5 * shared + (1 - correlation) ** 0.5 * rng.normal(size=len(y))
-        found.append(Scored(_probabilities(strength * y + noise, strength), rng.uniform(0.05, 0.8)))
-    return found
+        result.append(ModelScores(_probabilities(strength * y + noise, strength), rng.uniform(0.05, 0.8)))
+    return result
 
 
-def guessing(y: NDArray[np.int8], rng: np.random.Generator) -> Scored:
-    """Return a model that knows nothing: near the base rate, so that only its ranking can give it away."""
-    return Scored(expit(logit(FAILURE_RATE) + 0.1 * rng.normal(size=len(y))), rng.uniform(0.05, 0.2))
+def guessing(y: NDArray[np.int8], rng: np.random.Generator) -> ModelScores:
+    """Return a model without signal: near the base rate, so that only its ranking shows it."""
+    return ModelScores(expit(logit(FAILURE_RATE) + 0.1 * rng.normal(size=len(y))), rng.uniform(0.05, 0.2))
 
 
-def sharpened(model: Scored, by: float) -> Scored:
-    """Return the model with logits further from those of the base rate: the same order, bolder probabilities."""
+def sharpened(model: ModelScores, by: float) -> ModelScores:
+    """Return the model with logits further from that of the base rate: the same ranking, overconfident."""
     middle = logit(FAILURE_RATE)
-    return Scored(expit(middle + by * (logit(model.p) - middle)), model.threshold)
+    return ModelScores(expit(middle + by * (logit(model.p) - middle)), model.threshold)
 
 
-def stepped(model: Scored, strength: float, learnt_from: int, rng: np.random.Generator) -> Scored:
-    """Return the model with the steps of an isotonic calibration that learnt from so many other vehicles."""
-    y = (rng.random(learnt_from) < FAILURE_RATE).astype(np.int8)
-    said = _probabilities(strength * y + rng.normal(size=learnt_from), strength)
-    steps = IsotonicRegression(out_of_bounds="clip").fit(said, y)
-    return Scored(steps.predict(model.p), model.threshold)
+def stepped(model: ModelScores, strength: float, fitted_on: int, rng: np.random.Generator) -> ModelScores:
+    """Return the model after an isotonic calibration fitted on `fitted_on` other vehicles."""
+    y = (rng.random(fitted_on) < FAILURE_RATE).astype(np.int8)
+    predicted = _probabilities(strength * y + rng.normal(size=fitted_on), strength)
+    steps = IsotonicRegression(out_of_bounds="clip").fit(predicted, y)
+    return ModelScores(steps.predict(model.p), model.threshold)
 
 
 def _probabilities(score: Floats, strength: float) -> Floats:

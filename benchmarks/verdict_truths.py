@@ -1,8 +1,4 @@
-"""What is known of simulated pairs of models, and how often the verdict may contradict it.
-
-What belongs here: the kinds of pairs, one comparison of each, and the limits. What does not: how models are simulated
-(verdict_pairs), how many are compared and how the table looks (verdict_errors).
-"""
+"""Kinds of simulated pairs of models, the outcomes that are wrong for each, and how often these are allowed."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,16 +8,16 @@ import numpy as np
 
 import verdict_pairs as simulated
 from failure_platform.domain.comparison.comparing import compare
-from failure_platform.domain.comparison.holdout import Labels, Scored
+from failure_platform.domain.comparison.holdout import Labels, ModelScores
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.values import Comparison
 
-Pair = tuple[Scored | None, Scored]  # production (None: nothing is in production), candidate
+Pair = tuple[ModelScores | None, ModelScores]  # production (None: nothing is in production), candidate
 _STRENGTH = 1.2
 _CANDIDATES = 10
-# Vehicles behind an isotonic calibration. Of 3,000 its steps would cost a model order worth 0.006 average precision, so
-# that it was no longer equally good; of these, 0.001.
-_LEARNT_FROM = 20_000
+# Vehicles that an isotonic calibration is fitted on. With 3,000 the ties of its steps cost the model 0.006 average
+# precision, so that it was no longer equally good; with this number, 0.001.
+_CALIBRATED_ON = 20_000
 ERROR = 0.05
 
 
@@ -30,10 +26,10 @@ class Truth:
     """A kind of pair.
 
     Attributes:
-        text: what is true of it.
-        pair: makes one from labels and a source of chance.
-        wrong: outcomes that contradict it; `limit` is how often they may come.
-        sizes: failures among the compared vehicles.
+        text: description of what is true.
+        pair: creates a pair from labels and a random generator.
+        wrong: outcomes that contradict the truth; `limit` is their allowed rate.
+        sizes: numbers of failures among the compared vehicles.
     """
 
     text: str
@@ -45,7 +41,7 @@ class Truth:
 
 def _calibrated(y: Labels, rng: np.random.Generator) -> Pair:
     production, candidate = simulated.models(y, (_STRENGTH, _STRENGTH), 0.8, rng)
-    return simulated.stepped(production, _STRENGTH, _LEARNT_FROM, rng), simulated.sharpened(candidate, 1.3)
+    return simulated.stepped(production, _STRENGTH, _CALIBRATED_ON, rng), simulated.sharpened(candidate, 1.3)
 
 
 def _models(old: float, new: float, correlation: float = 0.8) -> Callable[[Labels, np.random.Generator], Pair]:
@@ -61,7 +57,7 @@ def _guessing(y: Labels, rng: np.random.Generator) -> Pair:
 
 
 def _guessing_in_steps(y: Labels, rng: np.random.Generator) -> Pair:
-    return None, simulated.stepped(simulated.guessing(y, rng), 0.1, _LEARNT_FROM, rng)
+    return None, simulated.stepped(simulated.guessing(y, rng), 0.1, _CALIBRATED_ON, rng)
 
 
 def _guessing_against_a_model(y: Labels, rng: np.random.Generator) -> Pair:
@@ -95,26 +91,26 @@ def compared(truth: Truth, failures: int, seed: int, resamples: int) -> Comparis
     rng = np.random.default_rng([seed, failures])
     vehicles = simulated.vehicles(failures, rng)
     production, candidate = truth.pair(vehicles["label"].to_numpy(), rng)
-    gate = ComparisonSettings(repetitions=resamples, seed=seed)
-    return compare(vehicles, candidate, production, simulated.FAILURE_RATE, 1, gate)
+    settings = ComparisonSettings(repetitions=resamples, seed=seed)
+    return compare(vehicles, candidate, production, simulated.FAILURE_RATE, 1, settings)
 
 
 def any_better(failures: int, seed: int, resamples: int) -> bool:
-    """Compare equal candidates one after another, as many as the budget allows; return whether any is called better."""
+    """Compare as many equal candidates as the budget allows; return whether any of them is called better."""
     rng = np.random.default_rng([seed, failures])
     vehicles = simulated.vehicles(failures, rng)
     y = vehicles["label"].to_numpy()
     production, *candidates = simulated.models(y, (_STRENGTH,) * (1 + _CANDIDATES), 0.5, rng)
-    gate = ComparisonSettings(repetitions=resamples, seed=seed, most_uses=_CANDIDATES)
+    settings = ComparisonSettings(repetitions=resamples, seed=seed, most_uses=_CANDIDATES)
     outcomes = (
-        compare(vehicles, candidate, production, simulated.FAILURE_RATE, uses, gate).verdict.outcome
+        compare(vehicles, candidate, production, simulated.FAILURE_RATE, uses, settings).verdict.outcome
         for uses, candidate in enumerate(candidates, start=1)
     )
     return "better" in outcomes
 
 
 def counted(comparisons: Iterable[Comparison]) -> Counter[str]:
-    """Return how often each outcome came, and under `slice` how often a slice was flagged as worse."""
+    """Count the outcomes, and under `slice` the comparisons with a slice flagged as worse."""
     counts: Counter[str] = Counter()
     for one in comparisons:
         counts[one.verdict.outcome] += 1

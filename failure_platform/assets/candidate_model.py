@@ -29,7 +29,7 @@ from failure_platform.domain.model_version import ModelToSave, ModelVersion, Ori
 from failure_platform.domain.training.split import Split, time_split
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.registry.model_files import ModelRefusedError, installed
+from failure_platform.resources.registry.model_files import ModelRefusedError, installed_libraries
 from failure_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _save(platform: Platform, target: str, frame: pd.DataFrame, model: "TrainedM
         recipe=model.recipe.as_dict(),
         seed=model.recipe.seed,
         code_version=CODE_VERSION,
-        libraries=installed(model.family),
+        libraries=installed_libraries(model.family),
     )
     facts = model.facts
     unsigned = ModelToSave(

@@ -1,8 +1,4 @@
-"""Stage 5: the comparison - candidate and production model on the same newest vehicles, and a verdict with its reasons.
-
-What belongs here: score both now, compare, record, show. What does not: what a verdict is (domain.comparison), how
-plots are drawn (domain.figures), what the report says (domain.report) and where it lies (resources.report_files).
-"""
+"""Stage 5: the comparison of candidate and production model on the same newest vehicles, with a verdict and reason."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -93,12 +89,14 @@ def model_comparison_asset(
 
         settings = platform.settings
         target = settings.target(context.partition_key)
-        sides = _sides(platform, target)
-        pipelines = {name: platform.registry.load(version.version).pipeline for name, version in sides.versions.items()}
-        compared, record = _compare(platform, target, sides, pipelines)
+        versions = _compared_versions(platform, target)
+        pipelines = {
+            name: platform.registry.load(version.version).pipeline for name, version in versions.by_role.items()
+        }
+        compared, record = _compare(platform, target, versions, pipelines)
         report = make_report(
             target,
-            sides,
+            versions,
             pipelines,
             compared,
             record,
@@ -108,13 +106,13 @@ def model_comparison_asset(
             settings.policy_gates,
         )
         html = report_html(report)
-        card = model_card(sides.candidate, target, record, platform.registry.history(target.name))
+        card = model_card(versions.candidate, target, record, platform.registry.history(target.name))
         file = write_report(settings.reports_folder, record, html, card, {one.name: one.png for one in report.pictures})
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(record.id), metadata=_page(report, card, file, decide_job)
         )
         platform.mirror()
-        yield from _checks(platform, sides, compared)
+        yield from _checks(platform, versions, compared)
         yield dg.AssetCheckResult(
             passed=file.read_text(encoding="utf-8") == html,
             check_name="report_written",
@@ -124,7 +122,7 @@ def model_comparison_asset(
     return model_comparison
 
 
-def _sides(platform: Platform, target: Target) -> ComparedVersions:
+def _compared_versions(platform: Platform, target: Target) -> ComparedVersions:
     candidate = platform.registry.newest(target.name)
     vehicles = read_table(platform.lake, vehicles_table(target.name))
     if candidate is None or vehicles is None:
@@ -134,30 +132,30 @@ def _sides(platform: Platform, target: Target) -> ComparedVersions:
 
 
 def _compare(
-    platform: Platform, target: Target, sides: ComparedVersions, pipelines: Mapping[str, Any]
+    platform: Platform, target: Target, versions: ComparedVersions, pipelines: Mapping[str, Any]
 ) -> tuple["Comparison", ComparisonRecord]:
     from failure_platform.domain.comparison.comparing import compare
-    from failure_platform.domain.comparison.holdout import Scored, holdout_id
+    from failure_platform.domain.comparison.holdout import ModelScores, holdout_id
     from failure_platform.domain.training.fitting import score
 
     settings, registry = platform.settings, platform.registry
-    in_production = sides.production.version if sides.production else None
-    holdout = holdout_id(sides.newest["KNR"])
+    in_production = versions.production.version if versions.production else None
+    holdout = holdout_id(versions.newest["KNR"])
     scored = {
-        name: Scored(score(pipelines[name], version.features, sides.newest), version.threshold)
-        for name, version in sides.versions.items()
+        name: ModelScores(score(pipelines[name], version.features, versions.newest), version.threshold)
+        for name, version in versions.by_role.items()
     }
     compared = compare(
-        sides.newest,
+        versions.newest,
         scored["candidate"],
         scored.get("production"),
-        sides.candidate.base_rate,
-        registry.uses(target.name, sides.candidate.version, in_production, holdout),
+        versions.candidate.base_rate,
+        registry.uses(target.name, versions.candidate.version, in_production, holdout),
         settings.comparison,
     )
     record = ComparisonRecord(
         target=target.name,
-        candidate=sides.candidate.version,
+        candidate=versions.candidate.version,
         production=in_production,
         compared_at=datetime.now(UTC),
         comparison=compared,
@@ -166,11 +164,11 @@ def _compare(
 
 
 def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str, Any]:
-    from failure_platform.domain.report.tables import figures_table, slices_table, worst_slice
+    from failure_platform.domain.report.formatting import metrics_table, slices_table, worst_slice_text
 
     # Wide tables stand in dialogs: one of them would push every value of the page out of sight.
     compared = report.comparison
-    table = figures_table(compared)
+    table = metrics_table(compared)
     figures = {name: value for name, value in compared.candidate.items() if value is not None}
     return {
         "verdict": compared.verdict.outcome,
@@ -180,7 +178,7 @@ def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str,
         "production": report.production.version if report.production else "none",
         "old against new": inline_table(table.iloc[:, :6]),
         "plots": _plots(report),
-        "worst slice": worst_slice(compared),
+        "worst slice": worst_slice_text(compared),
         "slices, worst first": markdown(slices_table(compared)),
         "gates of the policy": f"{report.ruling.advice.value}. {report.ruling.reason}",
         "model card": dg.MetadataValue.md(card),
@@ -209,12 +207,12 @@ def _plots(report: "Report") -> dg.MarkdownMetadataValue:
     )
 
 
-def _checks(platform: Platform, sides: ComparedVersions, compared: "Comparison") -> Iterator[dg.AssetCheckResult]:
+def _checks(platform: Platform, versions: ComparedVersions, compared: "Comparison") -> Iterator[dg.AssetCheckResult]:
     oldest, worst = compared.period_from, compared.worst_slice
     yield dg.AssetCheckResult(
-        passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(sides.trained_until),
+        passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(versions.trained_until),
         check_name="newer_than_both_models",
-        metadata={"oldest compared": str(oldest), "newest trained on": str(sides.trained_until)},
+        metadata={"oldest compared": str(oldest), "newest trained on": str(versions.trained_until)},
     )
     yield dg.AssetCheckResult(
         passed=compared.failures >= platform.settings.min_failures_to_judge,

@@ -16,7 +16,13 @@ from pydantic import Field
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, not_there, table_page
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy
-from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, HistoryLine, models_history
+from failure_platform.domain.deciding.log import (
+    Choice,
+    DecisionLine,
+    DecisionRequest,
+    VersionSummary,
+    summarize_versions,
+)
 from failure_platform.domain.deciding.policy import Advice, GateResult, Gates, Policy, Ruling, ruling
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.registry.model_files import ModelRefusedError
@@ -183,7 +189,7 @@ def _page(platform: Platform, line: DecisionLine) -> dict[str, Any]:
     log = pd.DataFrame([_decision(entry) for entry in reversed(history)])[list(_COLUMNS)]
     columns = [(name, kind, meaning) for name, (kind, meaning) in _COLUMNS.items()]
     versions, comparisons = platform.registry.versions(line.target), platform.registry.comparisons(line.target)
-    models = pd.DataFrame([_model(entry) for entry in models_history(versions, comparisons, history)])
+    models = pd.DataFrame([_model(entry) for entry in summarize_versions(versions, comparisons, history)])
     return {
         **table_page("decisions", len(history), columns, log, keys=("seq", "decided_at", "decision", "version")),
         "model version": line.production_version or "none",
@@ -200,7 +206,7 @@ def _decision(line: DecisionLine) -> dict[str, Any]:
     return {**asdict(line), "outcome": evidence.get("outcome"), "gates": evidence.get("advice")}
 
 
-def _model(line: HistoryLine) -> dict[str, str]:
+def _model(line: VersionSummary) -> dict[str, str]:
     return {
         "version": line.version,
         "state": line.state,

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from failure_platform.domain.deciding.log import models_history
+from failure_platform.domain.deciding.log import summarize_versions
 from failure_platform.domain.model_version import VersionNotFoundError, resolve
 from failure_platform.resources.lake.target_tables import predictions_table, read_table
 from failure_platform.resources.platform import Platform
@@ -70,7 +70,7 @@ def history(settings: Settings, target: str) -> dict[str, Any]:
             "trained_from": str(line.trained_from),
             "trained_until": str(line.trained_until),
         }
-        for line in models_history(platform.registry.versions(target), comparisons, log)
+        for line in summarize_versions(platform.registry.versions(target), comparisons, log)
     ]
     return {
         "target": target,

@@ -1,8 +1,4 @@
-"""What is recorded of a model version and of its comparisons, and what makes two versions the same one.
-
-What belongs here: the values that the registry keeps. What does not: who may become production (domain.deciding),
-files and tables (resources.registry).
-"""
+"""The records of model versions and comparisons that the registry stores, and how their names are derived."""
 
 import hashlib
 import json
@@ -20,61 +16,63 @@ SHORTEST_PREFIX = 6
 
 
 class VersionNotFoundError(Exception):
-    """No version, or more than one, is called that; the message says what to give instead."""
+    """A version name matches no version or several; the message states what to give instead."""
 
 
-def resolve(asked: str, target: str, versions: Mapping[str, str]) -> str:
-    """Return the whole name of a version of the target.
+def resolve(given: str, target: str, versions: Mapping[str, str]) -> str:
+    """Return the full name of a version of the target.
 
     Args:
-        asked: the version, or its first digits.
-        target: which it must be of.
-        versions: every known version and the target it is of.
+        given: the version, or its first digits.
+        target: the target that the version must belong to.
+        versions: every known version and its target.
 
     Raises:
-        VersionNotFoundError: there is none, several fit, or it is of another target; says which there are.
+        VersionNotFoundError: no version matches, several match, or it belongs to another target; the message lists the
+            known versions.
     """
-    given = asked.strip().lower()
-    here = [version for version, of in versions.items() if of == target]
-    if not given:
-        raise VersionNotFoundError(f"`version` is empty. Name a version. {_there_are(here, target)}")
-    found = [v for v in versions if v == given or (len(given) >= SHORTEST_PREFIX and v.startswith(given))]
-    if not found:
-        near = [v for v in here if v.startswith(given[: SHORTEST_PREFIX - 2])]
-        guess = f"Did you mean {', '.join(near)}?" if near else _there_are(here, target)
+    prefix = given.strip().lower()
+    of_target = [version for version, its_target in versions.items() if its_target == target]
+    if not prefix:
+        raise VersionNotFoundError(f"`version` is empty. Name a version. {_known_versions(of_target, target)}")
+    matching = [v for v in versions if v == prefix or (len(prefix) >= SHORTEST_PREFIX and v.startswith(prefix))]
+    if not matching:
+        similar = [v for v in of_target if v.startswith(prefix[: SHORTEST_PREFIX - 2])]
+        hint = f"Did you mean {', '.join(similar)}?" if similar else _known_versions(of_target, target)
         raise VersionNotFoundError(
-            f"There is no version '{asked}'. {guess} Give the whole version or at least its first "
+            f"There is no version '{given}'. {hint} Give the whole version or at least its first "
             f"{SHORTEST_PREFIX} digits."
         )
-    if len(found) > 1:
-        raise VersionNotFoundError(f"'{asked}' fits {', '.join(sorted(found))}. Give more digits.")
-    if versions[found[0]] != target:
+    if len(matching) > 1:
+        raise VersionNotFoundError(f"'{given}' fits {', '.join(sorted(matching))}. Give more digits.")
+    version = matching[0]
+    if versions[version] != target:
         raise VersionNotFoundError(
-            f"Version {found[0]} predicts '{versions[found[0]]}', not '{target}'. Decide on it under its own target, "
-            f"or name another version. {_there_are(here, target)}"
+            f"Version {version} predicts '{versions[version]}', not '{target}'. Decide on it under its own target, "
+            f"or name another version. {_known_versions(of_target, target)}"
         )
-    return found[0]
+    return version
 
 
-def _there_are(here: Sequence[str], target: str) -> str:
-    if not here:
+def _known_versions(of_target: Sequence[str], target: str) -> str:
+    if not of_target:
         return f"'{target}' has no versions yet: materialise candidate_model first."
-    return f"The versions of '{target}' are {', '.join(here)}."
+    return f"The versions of '{target}' are {', '.join(of_target)}."
 
 
 VERSION_DIGITS = 12
 
 
-def _digits(*parts: object) -> str:
+def _digest(*parts: object) -> str:
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:VERSION_DIGITS]
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What a model is made of; the same origin gives the same model, so it also gives the version its name.
+    """Everything that determines a trained model; the version's name is a hash of it.
 
-    `recipe` holds JSON types only. `libraries` maps distribution names to their versions.
+    `recipe` contains JSON types only. `libraries` maps distribution names to their versions.
     """
 
     target: str
@@ -86,22 +84,23 @@ class Origin:
 
     @property
     def version(self) -> str:
-        """12 hex digits that change when anything that makes the model changes.
+        """The version's name: 12 hex digits of the hash of all fields.
 
-        Raises TypeError or ValueError when the recipe holds something that JSON cannot.
+        Raises TypeError or ValueError if the recipe contains a value that JSON cannot represent.
         """
-        return _digits(
+        return _digest(
             self.target, self.data_version, dict(self.recipe), self.seed, self.code_version, dict(self.libraries)
         )
 
 
 @dataclass(frozen=True)
 class ModelToSave:
-    """A trained model on its way into the registry.
+    """A trained model to be saved in the registry.
 
     `pipeline` has predict_proba over the columns `features`. `sample` is a few real rows with exactly those columns,
-    all float32 or all float64; what the model says of them is recorded and asked again before it becomes production.
-    Training times are the plant's own. `metrics` and `facts` hold JSON types; a metric that is not defined is None.
+    all float32 or all float64; the model's probabilities for them are recorded, and verified before it is promoted.
+    Training times are in the plant's local time. `metrics` and `facts` contain JSON types; a metric that is not defined
+    is None.
     """
 
     origin: Origin
@@ -120,7 +119,7 @@ class ModelToSave:
     model_card: str
 
     def row(self, created_at: datetime, files: Mapping[str, str]) -> "ModelVersion":
-        """Return the row of the version that this model becomes; `files` are the sha256 by name."""
+        """Return the registry's row of this model; `files` maps file names to their sha256."""
         origin = self.origin
         return ModelVersion(
             version=origin.version,
@@ -147,7 +146,7 @@ class ModelToSave:
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """The row of one immutable version: what made it, what it is, and the sha256 of each of its files."""
+    """The registry's row of one immutable version: its origin, its properties, and the sha256 of each of its files."""
 
     version: str
     target: str
@@ -172,7 +171,7 @@ class ModelVersion:
 
 @dataclass(frozen=True)
 class ComparisonRecord:
-    """One comparison of a candidate with what was in production (None: nothing), as the registry keeps it."""
+    """The registry's record of one comparison of a candidate with the version in production (None if none was)."""
 
     target: str
     candidate: str
@@ -182,5 +181,5 @@ class ComparisonRecord:
 
     @property
     def id(self) -> str:
-        """12 hex digits; the same pair on the same holdout is the same comparison, whenever it is made."""
-        return _digits(self.target, self.candidate, self.production, self.comparison.holdout_id)
+        """12 hex digits, equal for the same pair of versions on the same holdout, at any time."""
+        return _digest(self.target, self.candidate, self.production, self.comparison.holdout_id)

@@ -1,8 +1,4 @@
-"""What is predicted of each vehicle, and with what it is kept.
-
-What belongs here: the predictions table as a function of vehicles and what a model says. What does not: which model
-(resources.registry) and where the table lies.
-"""
+"""The predictions table: its columns, and its rows from vehicles and their probabilities."""
 
 import numpy as np
 import pandas as pd
@@ -26,9 +22,9 @@ def predictions_of(vehicles: pd.DataFrame, probability: NDArray[np.float64], ver
     """Return one row per vehicle with the columns of PREDICTION_COLUMNS, in the order of `vehicles`.
 
     Args:
-        vehicles: table as made by domain.vehicles.wide.
-        probability: what the version says of each, shape (vehicles,).
-        version: its record.
+        vehicles: wide frame as returned by `domain.features.wide`.
+        probability: probability of failure of each vehicle by the version, shape (vehicles,).
+        version: the version's record.
     """
     return pd.DataFrame(
         {

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 
 from failure_platform.assets.production_model import Decision, production_model_asset
-from failure_platform.domain.deciding.log import Choice, state
+from failure_platform.domain.deciding.log import Choice, version_state
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 from support.model_samples import NOW, compared, trained
@@ -88,7 +88,7 @@ def test_a_person_retires_a_version_from_the_launchpad(home: Path, instance: dg.
     plant = Plant(home, instance, "manual")
     run = plant.materialise(decision="retire", version=plant.version, who="Ana", why="reads a test that lies")
     assert run.success
-    assert state(plant.version, plant.platform.registry.history("road_test")) == "retired"
+    assert version_state(plant.version, plant.platform.registry.history("road_test")) == "retired"
     again = plant.materialise(decision="promote", version=plant.version, who="Ana", why="it is fine")
     assert not again.success
     assert "was retired" in str(again.failure_data_for_node("production_model"))

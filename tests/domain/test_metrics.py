@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from failure_platform.domain.comparison.holdout import Holdout, Scored
+from failure_platform.domain.comparison.holdout import Holdout, ModelScores
 from failure_platform.domain.comparison.resampling import resample
-from failure_platform.domain.comparison.weighted import average_precisions, figures_of
+from failure_platform.domain.comparison.weighted import average_precisions, weighted_metrics
 from failure_platform.domain.metrics import (
     CALIBRATION_BINS,
     METRICS,
@@ -33,8 +33,8 @@ def test_the_fast_figures_of_a_resample_are_the_plain_ones_of_the_vehicles_drawn
 ) -> None:
     """Each vehicle repeated as often as its weight says gives the same ten figures, ties and days included."""
     y, p, day, copies = (np.array(column) for column in zip(*vehicles, strict=True))
-    holdout, model = _holdout(y, day, capacity), Scored(p / 10, threshold / 10)
-    (fast,) = figures_of(holdout, model)(copies[:, None].astype(float))
+    holdout, model = _holdout(y, day, capacity), ModelScores(p / 10, threshold / 10)
+    (fast,) = weighted_metrics(holdout, model)(copies[:, None].astype(float))
     if not copies.any():
         return
     drawn = np.repeat(np.arange(len(y)), copies)
@@ -113,11 +113,11 @@ def test_a_figure_that_is_not_defined_is_none_and_not_zero() -> None:
 def test_models_are_resampled_together_and_alike_for_a_seed() -> None:
     """Paired: the same model twice never differs. A slice of all vehicles resamples as the whole does."""
     rng = np.random.default_rng(1)
-    y, model = (rng.random(200) < 0.2).astype(np.int8), Scored(rng.random(200), 0.5)
+    y, model = (rng.random(200) < 0.2).astype(np.int8), ModelScores(rng.random(200), 0.5)
     holdout = _holdout(y, np.zeros(200, int), 5)
     figures = [
-        figures_of(holdout, model),
-        figures_of(holdout, model),
+        weighted_metrics(holdout, model),
+        weighted_metrics(holdout, model),
         average_precisions(holdout, model, [np.arange(200)]),
     ]
     one, other, sliced = resample(figures, 200, 30, seed=3)

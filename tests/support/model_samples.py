@@ -20,7 +20,7 @@ from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, Origin
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.registry import tables
-from failure_platform.resources.registry.model_files import MODEL, installed
+from failure_platform.resources.registry.model_files import MODEL, installed_libraries
 from failure_platform.resources.registry.registry import Registry
 from support.comparison_samples import finished
 
@@ -50,7 +50,9 @@ def logistic() -> Any:
 def trained(seed: int = 0, target: str = "road_test", pipeline: Any = None) -> ModelToSave:
     frame, failed = vehicles()
     return ModelToSave(
-        origin=Origin(target, "d" * 16, {"families": ["logistic_regression"], "folds": 4}, seed, "1", installed()),
+        origin=Origin(
+            target, "d" * 16, {"families": ["logistic_regression"], "folds": 4}, seed, "1", installed_libraries()
+        ),
         pipeline=(logistic() if pipeline is None else pipeline).fit(frame, failed),
         family="logistic_regression",
         features=FEATURES,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.data_difference import DataDifference, data_difference
-from failure_platform.domain.comparison.holdout import Scored
+from failure_platform.domain.comparison.holdout import ModelScores
 from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.values import Comparison
@@ -19,7 +19,7 @@ from failure_platform.domain.report.page import Report
 from failure_platform.domain.report.pictures import Picture, pictures
 from failure_platform.domain.targets import ROAD_TEST
 
-GATE = ComparisonSettings(repetitions=200, inspections_per_day=5)
+SETTINGS = ComparisonSettings(repetitions=200, inspections_per_day=5)
 
 
 def vehicles(number: int = 1500, seed: int = 0) -> pd.DataFrame:
@@ -40,11 +40,11 @@ def vehicles(number: int = 1500, seed: int = 0) -> pd.DataFrame:
     )
 
 
-def scored(frame: pd.DataFrame, strength: float, seed: int) -> Scored:
+def scored(frame: pd.DataFrame, strength: float, seed: int) -> ModelScores:
     """Probabilities that tell failures apart by `strength` standard deviations."""
     y = frame["label"].to_numpy(dtype=float)
     odds = -2.2 + strength * (strength * (y - 0.5) + np.random.default_rng(seed).normal(size=len(y)))
-    return Scored(1 / (1 + np.exp(-odds)), 0.25)
+    return ModelScores(1 / (1 + np.exp(-odds)), 0.25)
 
 
 @cache
@@ -52,7 +52,7 @@ def compared(strength: float = 1.6, production: float | None = 1.0, number: int 
     """A candidate of a strength against a production model of another, or against nothing."""
     frame = vehicles(number)
     old = None if production is None else scored(frame, production, 2)
-    return compare(frame, scored(frame, strength, 1), old, 0.1, 1, GATE)
+    return compare(frame, scored(frame, strength, 1), old, 0.1, 1, SETTINGS)
 
 
 def difference() -> DataDifference:

@@ -1,7 +1,6 @@
-"""The comparison of a candidate with the production model, on the same newest vehicles, and its verdict.
+"""Compares a candidate with the production model on the same newest vehicles and gives a verdict.
 
-What belongs here: everything that turns two models' probabilities of the same vehicles into values that can be stored,
-shown and judged. What does not: pictures and pages (figures, report), what is done about a verdict (decisions).
-
-Start reading at `comparing`; the result is `values.Comparison`.
+Belongs here: everything computed from the two models' probabilities of these vehicles: metrics, intervals, slices,
+verdict. Does not: plots and pages (`domain.figures`, `domain.report`), and decisions (`domain.deciding`).
+Read `comparing` first; its result is `values.Comparison`.
 """

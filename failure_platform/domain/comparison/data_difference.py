@@ -1,8 +1,4 @@
-"""What the candidate was trained on that the production model was not: vehicles, period, features, and their values.
-
-What belongs here: counts of both training sides, and which features look different in the vehicles that were added.
-What does not: whether that makes a model better (comparison), and drawing it (figures).
-"""
+"""How the candidate's training data differs from the production model's: vehicles, period, features and values."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import false_discovery_control, ks_2samp
 
-MOST_SHIFTS = 20
-# Distances are then known to about 0.01, and the cost no longer grows with the plant's history.
-MOST_VEHICLES = 20_000
-FALSE_DISCOVERIES = 0.05
+MAX_SHIFTS = 20
+# A sample of this size gives the distance to about 0.01, at a cost that does not grow with the plant's history.
+MAX_TESTED_VEHICLES = 20_000
+FALSE_DISCOVERY_RATE = 0.05
 
 
 @dataclass(frozen=True)
-class TrainingSide:
-    """The vehicles one model was trained on. Times are prediction points, the plant's own."""
+class TrainingSummary:
+    """Summary of the vehicles that one model was trained on. Times are prediction points, in the plant's local time."""
 
     vehicles: int
     failures: int
@@ -30,20 +26,20 @@ class TrainingSide:
 
     @property
     def failure_rate(self) -> float:
-        """Share of them that failed."""
+        """Share of these vehicles that failed."""
         return self.failures / self.vehicles
 
 
 @dataclass(frozen=True)
 class Shift:
-    """How one feature of the added vehicles differs from that of the vehicles that production was trained on.
+    """The distribution shift of one feature, from the production model's training vehicles to the added vehicles.
 
     Attributes:
         feature: its name.
-        distance: Kolmogorov-Smirnov distance, 0 (same distribution) to 1 (no overlap). No value counts as a value of
-            its own below all others, so that a test that is no longer made is a shift as well.
-        p: chance of such a distance without a shift, corrected for all features looked at.
-        median_before, median_after: of the known values; None without any.
+        distance: Kolmogorov-Smirnov distance, 0 (same distribution) to 1 (no overlap). A missing value counts as a
+            value below all others, so that a test that is no longer run is also a shift.
+        p: p-value, corrected for the number of features compared.
+        median_before, median_after: of the known values; None if there are none.
         known_before, known_after: share of the vehicles with a value.
     """
 
@@ -58,33 +54,34 @@ class Shift:
 
 @dataclass(frozen=True)
 class DataDifference:
-    """Training data of the candidate against that of the production model.
+    """Training data of the candidate compared with that of the production model.
 
     Attributes:
-        old, new: the two sides.
-        added: vehicles only the candidate was trained on.
-        left_out: vehicles only the production model was trained on.
-        new_features, vanished_features: features that only one of the two models takes, by name.
-        looked_at: features that both take and whose values were compared.
-        shifted: how many of them differ, at a share of false discoveries of at most FALSE_DISCOVERIES.
-        shifts: of these the MOST_SHIFTS with the largest distance.
+        old, new: summaries of the production model's and the candidate's training vehicles.
+        added: number of vehicles that only the candidate was trained on.
+        left_out: number of vehicles that only the production model was trained on.
+        new_features, vanished_features: features that only the candidate, or only the production model, uses.
+        compared_features: number of features that both models use and whose values were compared.
+        shifted: how many of them differ, at a false discovery rate of at most FALSE_DISCOVERY_RATE.
+        shifts: the MAX_SHIFTS of these with the largest distance.
     """
 
-    old: TrainingSide
-    new: TrainingSide
+    old: TrainingSummary
+    new: TrainingSummary
     added: int
     left_out: int
     new_features: tuple[str, ...]
     vanished_features: tuple[str, ...]
-    looked_at: int
+    compared_features: int
     shifted: int
     shifts: tuple[Shift, ...]
 
 
 def trained_on(vehicles: pd.DataFrame, trained_from: datetime, trained_until: datetime) -> pd.DataFrame:
-    """Return the training side of a model, found again in today's vehicles by its period.
+    """Return a model's training vehicles, selected from the current vehicles table by its training period.
 
-    A vehicle whose label became known or changed since, or whose rows were withdrawn, is seen as it is today.
+    Labels and rows are those of today: a label that became known or changed since, or a withdrawn row, makes the
+    result differ from what the model was trained on.
     """
     inside = vehicles["predicted_at"].between(pd.Timestamp(trained_from), pd.Timestamp(trained_until))
     return vehicles[inside & vehicles["label"].notna()]
@@ -93,54 +90,60 @@ def trained_on(vehicles: pd.DataFrame, trained_from: datetime, trained_until: da
 def data_difference(
     old: pd.DataFrame, new: pd.DataFrame, old_features: Sequence[str], new_features: Sequence[str]
 ) -> DataDifference | None:
-    """Return what changed in the training data since the production model was trained.
+    """Return how the training data changed since the production model was trained.
 
     Args:
-        old: training side of the production model, a wide frame with labels.
-        new: training side of the candidate.
-        old_features, new_features: the columns that each model takes.
+        old: training vehicles of the production model, a wide frame with labels.
+        new: training vehicles of the candidate.
+        old_features, new_features: the feature columns of each model.
 
     Returns:
-        None where either side is no longer in the lake: nothing can then be said.
+        None if the training vehicles of either model are no longer in the lake.
     """
     if old.empty or new.empty:
         return None
     added = new[~new["KNR"].isin(old["KNR"])]
     left_out = len(old) - (len(new) - len(added))
-    both = sorted(set(old_features) & set(new_features) & set(new.columns))
-    shifts = _shifts(old, added, both) if len(added) else []
+    shared = sorted(set(old_features) & set(new_features) & set(new.columns))
+    shifts = _shifts(old, added, shared) if len(added) else []
     credible = sorted(
-        (shift for shift in shifts if shift.p <= FALSE_DISCOVERIES), key=lambda one: (-one.distance, one.feature)
+        (shift for shift in shifts if shift.p <= FALSE_DISCOVERY_RATE),
+        key=lambda shift: (-shift.distance, shift.feature),
     )
     return DataDifference(
-        old=_side(old),
-        new=_side(new),
+        old=_summary(old),
+        new=_summary(new),
         added=len(added),
         left_out=left_out,
         new_features=tuple(sorted(set(new_features) - set(old_features))),
         vanished_features=tuple(sorted(set(old_features) - set(new_features))),
-        looked_at=len(shifts),
+        compared_features=len(shifts),
         shifted=len(credible),
-        shifts=tuple(credible[:MOST_SHIFTS]),
+        shifts=tuple(credible[:MAX_SHIFTS]),
     )
 
 
-def _side(vehicles: pd.DataFrame) -> TrainingSide:
-    asked = vehicles["predicted_at"]
-    return TrainingSide(
-        len(vehicles), int(vehicles["label"].sum()), asked.min().to_pydatetime(), asked.max().to_pydatetime()
+def _summary(vehicles: pd.DataFrame) -> TrainingSummary:
+    predicted_at = vehicles["predicted_at"]
+    return TrainingSummary(
+        len(vehicles),
+        int(vehicles["label"].sum()),
+        predicted_at.min().to_pydatetime(),
+        predicted_at.max().to_pydatetime(),
     )
 
 
 def _shifts(old: pd.DataFrame, added: pd.DataFrame, features: list[str]) -> list[Shift]:
-    """Return the shift of every feature; the added vehicles alone, since shared ones would hide it.
+    """Return the shift of every feature, with p-values corrected by Benjamini and Hochberg (JRSS B 57, 1995).
 
-    Benjamini and Hochberg, Journal of the Royal Statistical Society B 57, 1995, over all features.
+    Only the added vehicles are compared with the old ones: vehicles that both models were trained on would hide a
+    shift.
     """
     if not features:
         return []
     before, after = (
-        side if len(side) <= MOST_VEHICLES else side.sample(MOST_VEHICLES, random_state=0) for side in (old, added)
+        vehicles if len(vehicles) <= MAX_TESTED_VEHICLES else vehicles.sample(MAX_TESTED_VEHICLES, random_state=0)
+        for vehicles in (old, added)
     )
     tested = [_distance(before[name].to_numpy(), after[name].to_numpy()) for name in features]
     corrected = false_discovery_control([p for _, p in tested])

@@ -1,8 +1,4 @@
-"""The table of a comparison: every figure old, new, difference and interval, with the base rate's beside them.
-
-What belongs here: one row per figure, from the figures on all vehicles and on the resamples. What does not: what the
-rows allow to say (verdict).
-"""
+"""The table of a comparison: for every metric the old and the new value, their difference and the intervals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -12,52 +8,60 @@ from failure_platform.domain.comparison.resampling import cautious_auc_interval,
 from failure_platform.domain.comparison.values import Row
 from failure_platform.domain.metrics import LESS_IS_BETTER, METRICS, Metrics
 
-# All figures are at least 0, and all others at most 1.
-_WITHOUT_LIMIT = "log_loss"
+# Every metric is at least 0; every metric except this one is at most 1.
+_UNBOUNDED = "log_loss"
 
 
 @dataclass(frozen=True)
 class Resampled:
-    """The figures of one model: on all vehicles, and on the resamples in shape (repetitions, figures of METRICS)."""
+    """The metrics of one model: on all vehicles, and on the resamples in shape (repetitions, len(METRICS))."""
 
-    figures: Metrics
+    metrics: Metrics
     samples: Floats
 
 
-def rows(old: Resampled, new: Resampled, base_rate: Metrics, level: float, rarer: int) -> tuple[Row, ...]:
-    """Return one row per figure of METRICS, with intervals of the level; `rarer`: vehicles of the rarer class."""
+def metric_rows(old: Resampled, new: Resampled, base_rate: Metrics, level: float, rarer: int) -> tuple[Row, ...]:
+    """Return one row per metric of METRICS.
+
+    Args:
+        old, new: the reference and the candidate.
+        base_rate: metrics of always predicting the base rate.
+        level: confidence level of the intervals.
+        rarer: number of vehicles of the rarer class.
+    """
     return tuple(_row(name, old, new, base_rate[name], level, rarer) for name in METRICS)
 
 
-def of_few(table: tuple[Row, ...], rarer: int, level: float) -> tuple[Row, ...]:
-    """Return the table without intervals of no width, and with the cautious one of the ROC AUC."""
+def with_cautious_intervals(table: tuple[Row, ...], rarer: int, level: float) -> tuple[Row, ...]:
+    """Return the table without intervals of zero width, and with the conservative interval of the ROC AUC."""
     return tuple(_cautious(row, rarer, level) for row in table)
 
 
-def by_metric(table: tuple[Row, ...]) -> Mapping[str, Row]:
-    """Return the rows by the name of their figure."""
+def rows_by_metric(table: tuple[Row, ...]) -> Mapping[str, Row]:
+    """Return the rows by metric name."""
     return {row.metric: row for row in table}
 
 
 def improved(row: Row) -> bool | None:
-    """Return whether the whole interval of the difference speaks for the candidate; None when it does not say."""
+    """Return True if the interval of the difference shows an improvement, False if a deterioration, else None."""
     if row.low is None or row.high is None or row.low <= 0 <= row.high:
         return None
     return (row.high < 0) if row.metric in LESS_IS_BETTER else (row.low > 0)
 
 
 def _row(metric: str, old: Resampled, new: Resampled, base_rate: float | None, level: float, rarer: int) -> Row:
-    place = METRICS.index(metric)
-    before, after = old.figures[metric], new.figures[metric]
-    own = None if after is None else interval(new.samples[:, place], after, level, rarer)
-    between, difference = None, None
+    column = METRICS.index(metric)
+    before, after = old.metrics[metric], new.metrics[metric]
+    interval_of_new = None if after is None else interval(new.samples[:, column], after, level, rarer)
+    interval_of_difference, difference = None, None
     if before is not None and after is not None:
         difference = after - before
-        between = interval(new.samples[:, place] - old.samples[:, place], difference, level, rarer)
-    low, high = between or (None, None)
-    new_low, new_high = own or (None, None)
+        samples = new.samples[:, column] - old.samples[:, column]
+        interval_of_difference = interval(samples, difference, level, rarer)
+    low, high = interval_of_difference or (None, None)
+    new_low, new_high = interval_of_new or (None, None)
     if new_low is not None and new_high is not None:
-        new_low, new_high = max(new_low, 0.0), new_high if metric == _WITHOUT_LIMIT else min(new_high, 1.0)
+        new_low, new_high = max(new_low, 0.0), new_high if metric == _UNBOUNDED else min(new_high, 1.0)
     return Row(metric, before, after, difference, low, high, new_low, new_high, base_rate)
 
 

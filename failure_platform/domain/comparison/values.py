@@ -22,16 +22,16 @@ Points = tuple[tuple[float, float], ...]
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of a comparison; None where it is not defined.
+    """One metric of a comparison; values that are not defined are None.
 
     Attributes:
         metric: its name.
-        old: the reference's figure: the production model's, or the base rate's when there is none in production.
-        new: the candidate's figure.
+        old: value of the reference: the production model, or the base rate if nothing is in production.
+        new: value of the candidate.
         difference: new minus old.
         low, high: interval of the difference.
-        new_low, new_high: interval of the candidate's own figure.
-        base_rate: the figure of always saying the base rate.
+        new_low, new_high: interval of the candidate's value.
+        base_rate: value of always predicting the base rate.
     """
 
     metric: str
@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome and its reason: one to three sentences with the numbers."""
+    """The outcome and its reason, in one to three sentences with the numbers."""
 
     outcome: Outcome
     reason: str
@@ -55,14 +55,14 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Curves:
-    """Points of one model on the comparison vehicles; empty where one class is missing.
+    """Points of one model's curves on the comparison vehicles; empty if there is only one class.
 
     Attributes:
-        roc: (share of the good vehicles alarmed, share of the failures alarmed), rising.
-        precision_recall: (recall, precision), recall rising.
-        calibration: (mean probability said, share that failed) of the tenths of `metrics.calibration_bins`.
-        calibration_vehicles: vehicles in each of these tenths.
-        threshold_curve: (alarms per 1,000 vehicles, share of the failures missed), alarms rising.
+        roc: (false positive rate, true positive rate), ascending.
+        precision_recall: (recall, precision), by ascending recall.
+        calibration: (mean predicted probability, observed failure rate) in each bin of `calibration_bins`.
+        calibration_vehicles: number of vehicles in each of these bins.
+        threshold_curve: (alarms per 1,000 vehicles, share of the failures missed), by ascending number of alarms.
     """
 
     roc: Points
@@ -74,7 +74,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Confusion:
-    """Vehicles by alarm and outcome: alarmed and failed, alarmed and good, not alarmed and good, missed failures."""
+    """Number of vehicles by alarm and outcome, with failure as the positive class."""
 
     tp: int
     fp: int
@@ -84,7 +84,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Flip:
-    """One vehicle whose decision flips, with both probabilities of failure and what became of it."""
+    """One vehicle whose alarm changes, with both probabilities of failure and its outcome."""
 
     KNR: str
     old: float
@@ -94,12 +94,13 @@ class Flip:
 
 @dataclass(frozen=True)
 class Flips:
-    """Vehicles whose decision flips when the candidate replaces the production model, each at its own threshold.
+    """Vehicles whose alarm changes when the candidate replaces the production model, each model at its own threshold.
 
     Attributes:
-        newly_alarmed, no_longer_alarmed: how many vehicles.
-        newly_alarmed_failed, no_longer_alarmed_failed: how many of them failed: found now, and lost.
-        newly_alarmed_listed, no_longer_alarmed_listed: those whose probability moved most, at most MOST_LISTED.
+        newly_alarmed, no_longer_alarmed: number of vehicles.
+        newly_alarmed_failed, no_longer_alarmed_failed: how many of them failed: failures gained, and failures lost.
+        newly_alarmed_listed, no_longer_alarmed_listed: those with the largest change in probability, at most
+            MAX_LISTED.
     """
 
     newly_alarmed: int
@@ -112,12 +113,12 @@ class Flips:
 
 @dataclass(frozen=True)
 class McNemar:
-    """The failed vehicles by which model has them inspected.
+    """The failed vehicles, counted by which of the two models has them inspected.
 
     Attributes:
         only_old, only_new, both, neither: counts of failed vehicles.
-        p: chance of a split of `only_old` and `only_new` at least as uneven if both models found failures equally well;
-            1 when no failure is found by one model alone.
+        p: two-sided p-value: the probability of a split of `only_old` and `only_new` at least as uneven if both models
+            find failures equally well; 1 when no failure is found by only one model.
     """
 
     only_old: int
@@ -129,18 +130,18 @@ class McNemar:
 
 @dataclass(frozen=True)
 class Slice:
-    """The comparison on some of the vehicles.
+    """The comparison on one slice of the vehicles.
 
     Attributes:
-        kind: what the vehicles have in common.
-        value: which MODELO and so on; "unknown" where it is not known; months as 2025-03.
-        vehicles, failures: how many there are; in a failure group every vehicle failed.
-        metric: average precision; recall at capacity in a failure group, where there is no good vehicle to rank.
-        old, new: the figure of the reference and of the candidate; None without a failure.
+        kind: the property that the vehicles share.
+        value: its value; "unknown" if it is missing; a month is written as 2025-03.
+        vehicles, failures: their numbers; in a failure group every vehicle failed.
+        metric: average precision; recall at capacity in a failure group, which has no good vehicles to rank.
+        old, new: the metric of the reference and of the candidate; None without a failure.
         difference: new minus old.
-        low, high: interval of the difference, corrected over all judged slices; None where not judged.
-        judged: whether it holds at least MIN_SLICE_FAILURES failures, and a model is in production.
-        worse: whether the whole interval lies below zero.
+        low, high: interval of the difference, corrected for the number of judged slices; None if not judged.
+        judged: whether it has at least MIN_SLICE_FAILURES failures, and a model is in production.
+        worse: whether the entire interval is below zero.
     """
 
     kind: SliceKind
@@ -159,28 +160,28 @@ class Slice:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A finished comparison; see `as_dict` for the stored form.
+    """The result of a comparison; see `as_dict` for the stored form.
 
     Attributes:
-        vehicles, failures: how many were compared on.
-        period_from, period_to: first and last prediction point among them; None without vehicles.
-        holdout_id: name of this set of vehicles.
-        uses: candidates compared on it so far, this one included.
-        most_uses: how many may be; more than these and newer vehicles are asked for.
-        alpha: chance of a wrong "better" over all uses.
-        level: of every interval, see `ComparisonSettings.level`.
+        vehicles, failures: number of comparison vehicles, and of failed ones among them.
+        period_from, period_to: their first and last prediction point; None without vehicles.
+        holdout_id: identifier of this set of vehicles.
+        uses: number of candidates compared on it so far, including this one.
+        most_uses: maximum number of candidates before newer vehicles are needed.
+        alpha: probability of a wrong "better" over all uses.
+        level: confidence level of every interval, see `ComparisonSettings.level`.
         inspections_per_day: vehicles that can be inspected in a day; the alarm budget that is equal for both models.
         reference: what `table` and `slices` compare with.
-        candidate, production, base_rate: the figures of each, by metric; production None when there is none.
-        table: one row per figure.
+        candidate, production, base_rate: metrics by name; `production` is None if nothing was in production.
+        table: one row per metric.
         verdict: outcome and reason.
-        curves: by "candidate", "production" and "base_rate", as far as there are.
-        confusions: of "candidate" and "production", each at its own threshold.
+        curves: by "candidate", "base_rate" and, if there is one, "production".
+        confusions: of "candidate" and, if there is one, "production", each at its own threshold.
         mcnemar: the failed vehicles found by one model and not by the other; None without production.
-        flips: vehicles that one model alarms and the other does not; None without production.
-        slices: by kind, most failures first.
-        worst_slice: of the judged slices, the credibly worst, else the one with the lowest difference; None where none
-            is judged, as without production. Its `worse` says whether it is credible.
+        flips: vehicles that exactly one of the two models alarms; None without production.
+        slices: by kind, then by descending number of failures.
+        worst_slice: the worst judged slice: credibly worse ones first, then by lowest difference; None if none is
+            judged, as without production. Its `worse` states whether it is credibly worse.
     """
 
     vehicles: int
@@ -208,7 +209,7 @@ class Comparison:
 
     @property
     def slices_judged(self) -> int:
-        """How many slices held enough failures; their intervals are corrected for as many."""
+        """Number of judged slices, which their intervals are corrected for."""
         return sum(one.judged for one in self.slices)
 
     def as_dict(self) -> dict[str, Any]:
@@ -217,15 +218,15 @@ class Comparison:
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> "Comparison":
-        """Return the comparison that `as_dict` made these JSON types of.
+        """Return the comparison from the JSON types returned by `as_dict`.
 
         Raises:
-            pydantic.ValidationError: they are of another form, such as that of an older version of the platform.
+            pydantic.ValidationError: they have another form, such as that of an older version of the platform.
         """
         return _stored_form().validate_python(stored)
 
     def markdown(self) -> str:
-        """Return the table of figures as Markdown."""
+        """Return the table of metrics as Markdown."""
         old = "production" if self.reference == "production" else "base rate"
         interval = f"{100 * self.level:.4g} % interval"
         rows = []

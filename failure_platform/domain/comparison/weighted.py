@@ -1,10 +1,8 @@
-"""The figures of `metrics` on many resamples at once.
+"""The metrics of `domain.metrics` as functions of vehicle weights, to compute them on many resamples at once.
 
-What belongs here: each figure as a function of weights, equal to the plain figure of vehicles repeated as often as
-their weight says. What does not: the drawing of weights (bootstrap), the plain figures (metrics).
-
-Weights have the shape (vehicles, draws). Ranking figures need sums of weights only where a failure stands, so that an
-order of vehicles is reduced to its steps (`Steps`) once, and every draw is sums over the pieces between them.
+Each equals the unweighted metric on vehicles repeated as often as their weight. Weights have the shape (vehicles,
+draws). Ranking metrics need sums of weights only at the positions of failures, so the ranking is reduced to these
+positions once (`RankingSteps`), and each draw costs only sums over the segments between them.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,149 +12,156 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from failure_platform.domain.comparison.holdout import Floats, Holdout, Labels, Scored
+from failure_platform.domain.comparison.holdout import Floats, Holdout, Labels, ModelScores
 from failure_platform.domain.metrics import CALIBRATION_BINS, METRICS, log_losses, precision_sums
 
-# Weights (vehicles, draws) -> figures (draws, as many as there are); NaN where a draw does not define one.
-Figures = Callable[[Floats], Floats]
+# Weights (vehicles, draws) -> metrics (draws, metrics); NaN where a metric is not defined on a draw.
+WeightedMetrics = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
-class Steps:
-    """An order of vehicles, reduced to the steps that are looked at.
+class RankingSteps:
+    """A ranking of vehicles, reduced to the steps at which sums of weights are needed.
 
     Attributes:
-        pieces: which vehicles lie before the first step, on it, before the second, on it, ...; (2 x steps, vehicles).
-        failing: which failed vehicles stand on each step; (steps, vehicles).
+        segments: indicator matrix of the vehicles before the first step, at it, between it and the second, at the
+            second, and so on; (2 x steps, vehicles).
+        failures: indicator matrix of the failed vehicles at each step; (steps, vehicles).
     """
 
-    pieces: csr_array
-    failing: csr_array
+    segments: csr_array
+    failures: csr_array
 
     @classmethod
-    def of(cls, y: Labels, order: NDArray[np.int64], group: NDArray[np.int64], wanted: NDArray[np.bool_]) -> "Steps":
-        """Return the steps of an order.
+    def of(
+        cls, y: Labels, order: NDArray[np.int64], group: NDArray[np.int64], is_step: NDArray[np.bool_]
+    ) -> "RankingSteps":
+        """Return the steps of a ranking.
 
         Args:
             y: labels of all vehicles.
-            order: positions of the ordered vehicles, riskiest first.
-            group: number of the group that each ordered vehicle shares its place with, rising from 0.
-            wanted: by group, whether it is a step; shape (groups,).
+            order: positions of the ranked vehicles, riskiest first.
+            group: for each ranked vehicle, the index of its group of ties, ascending from 0.
+            is_step: for each group of ties, whether it is a step; shape (groups,).
         """
-        before: NDArray[np.int64] = np.cumsum(wanted) - wanted
-        piece, steps = (2 * before + wanted)[group], int(wanted.sum())
-        inside, failed = piece < 2 * steps, wanted[group] & (y[order] == 1)
+        before: NDArray[np.int64] = np.cumsum(is_step) - is_step
+        segment, steps = (2 * before + is_step)[group], int(is_step.sum())
+        inside, failed = segment < 2 * steps, is_step[group] & (y[order] == 1)
         return cls(
-            _members(piece[inside], order[inside], 2 * steps, len(y)),
-            _members(piece[failed] // 2, order[failed], steps, len(y)),
+            _indicators(segment[inside], order[inside], 2 * steps, len(y)),
+            _indicators(segment[failed] // 2, order[failed], steps, len(y)),
         )
 
     @classmethod
-    def by_probability(cls, y: Labels, p: Floats, members: NDArray[np.int64]) -> "Steps":
-        """Return the steps of some vehicles by falling probability; equal ones share a place, failures are steps."""
+    def by_probability(cls, y: Labels, p: Floats, members: NDArray[np.int64]) -> "RankingSteps":
+        """Return the steps of the members ranked by descending probability; each tie with a failure is a step."""
         order = members[np.argsort(-p[members], kind="stable")]
         group = np.cumsum(np.diff(p[order], prepend=p[order[:1]]) != 0)
         return cls.of(y, order, group, np.bincount(group, weights=y[order]) > 0)
 
     def sums(self, weights: Floats) -> tuple[Floats, Floats, Floats]:
-        """Return the weights before each step, up to its end, and of its failures; each (steps, draws)."""
-        reached = np.cumsum(self.pieces @ weights, axis=0)
-        failing: Floats = self.failing @ weights
-        return reached[0::2], reached[1::2], failing
+        """Return the sums of weights before each step, up to its end, and of its failures; each (steps, draws)."""
+        cumulative = np.cumsum(self.segments @ weights, axis=0)
+        failures: Floats = self.failures @ weights
+        return cumulative[0::2], cumulative[1::2], failures
 
 
-def figures_of(holdout: Holdout, model: Scored) -> Figures:
-    """Return the figures of METRICS as a function of weights; (draws, 10)."""
+def weighted_metrics(holdout: Holdout, model: ModelScores) -> WeightedMetrics:
+    """Return a function of weights giving the metrics of METRICS; (draws, 10)."""
     y, failed = holdout.y, (holdout.y == 1).astype(np.float64)
     alarmed = (model.p >= model.threshold).astype(np.float64)
     linear = np.array([np.ones(len(y)), failed, alarmed, alarmed * failed, log_losses(y, model.p), (model.p - y) ** 2])
-    steps = Steps.by_probability(y, model.p, np.arange(len(y)))
+    steps = RankingSteps.by_probability(y, model.p, np.arange(len(y)))
     calibration_error = _calibration_error(y, model.p)
     recall_at_capacity = recalls_at_capacity(holdout, model, [np.flatnonzero(failed)])
 
-    def figures(weights: Floats) -> Floats:
+    def metrics(weights: Floats) -> Floats:
         total, failures, alarms, hits, losses, squares = linear @ weights
-        before, until, bad = steps.sums(weights)
-        good = until - before - bad
+        before, until, failed_here = steps.sums(weights)
+        good_here = until - before - failed_here
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.cumsum(bad, axis=0)
+            found = np.cumsum(failed_here, axis=0)
             good_below = (total - failures) - (until - found)
             pairs = failures * (total - failures)
-            some = np.where(failures > 0, failures, np.nan)
+            failures_or_nan = np.where(failures > 0, failures, np.nan)
             columns = {
-                "roc_auc": (bad * (good_below + good / 2)).sum(axis=0) / np.where(pairs > 0, pairs, np.nan),
-                "average_precision": _average_precision(before, until, bad),
+                "roc_auc": (failed_here * (good_below + good_here / 2)).sum(axis=0)
+                / np.where(pairs > 0, pairs, np.nan),
+                "average_precision": _average_precision(before, until, failed_here),
                 "recall_at_capacity": recall_at_capacity(weights)[:, 0],
                 "log_loss": losses / total,
                 "brier": squares / total,
                 "calibration_error": calibration_error(weights),
-                "f1": 2 * hits / (alarms + some),
-                "precision": np.where(alarms > 0, hits / np.where(alarms > 0, alarms, 1), 0.0) + 0 * some,
-                "recall": hits / some,
+                "f1": 2 * hits / (alarms + failures_or_nan),
+                "precision": np.where(alarms > 0, hits / np.where(alarms > 0, alarms, 1), 0.0) + 0 * failures_or_nan,
+                "recall": hits / failures_or_nan,
                 "accuracy": 1 - (alarms + failures - 2 * hits) / total,
             }
         return np.column_stack([columns[name] for name in METRICS])
 
-    return figures
+    return metrics
 
 
-def average_precisions(holdout: Holdout, model: Scored, slices: Sequence[NDArray[np.int64]]) -> Figures:
-    """Return the average precision within each of some sets of vehicles as a function of weights."""
-    within = [Steps.by_probability(holdout.y, model.p, members) for members in slices]
+def average_precisions(holdout: Holdout, model: ModelScores, slices: Sequence[NDArray[np.int64]]) -> WeightedMetrics:
+    """Return a function of weights giving the average precision within each slice; (draws, slices)."""
+    within = [RankingSteps.by_probability(holdout.y, model.p, members) for members in slices]
 
-    def figures(weights: Floats) -> Floats:
-        parts = [_average_precision(*steps.sums(weights)) for steps in within]
-        return np.column_stack(parts) if parts else np.empty((weights.shape[1], 0))
+    def metrics(weights: Floats) -> Floats:
+        columns = [_average_precision(*steps.sums(weights)) for steps in within]
+        return np.column_stack(columns) if columns else np.empty((weights.shape[1], 0))
 
-    return figures
+    return metrics
 
 
-def recalls_at_capacity(holdout: Holdout, model: Scored, groups: Sequence[NDArray[np.int64]]) -> Figures:
-    """Return the inspected share of each of some sets of failed vehicles as a function of weights."""
+def recalls_at_capacity(holdout: Holdout, model: ModelScores, groups: Sequence[NDArray[np.int64]]) -> WeightedMetrics:
+    """Return a function of weights giving the inspected share of each group of failed vehicles; (draws, groups)."""
     order = holdout.riskiest_first(model.p)
     day, failed = holdout.day[order], holdout.y[order] == 1
-    opens = np.diff(day, prepend=-1) != 0
-    steps = Steps.of(holdout.y, order, np.arange(len(order)), opens | failed)
-    on_step = order[opens | failed]
-    day_opens = np.maximum.accumulate(np.where(opens[opens | failed], np.arange(len(on_step)), 0))
+    first_of_day = np.diff(day, prepend=-1) != 0
+    is_step = first_of_day | failed
+    steps = RankingSteps.of(holdout.y, order, np.arange(len(order)), is_step)
+    vehicle_of_step = order[is_step]
+    step_numbers = np.arange(len(vehicle_of_step))
+    first_step_of_day = np.maximum.accumulate(np.where(first_of_day[is_step], step_numbers, 0))
     step_of = np.full(len(order), -1)
-    step_of[on_step] = np.arange(len(on_step))
-    places = [step_of[members] for members in groups]
-    rows = np.repeat(np.arange(len(groups)), [len(members) for members in places])
-    chosen = _members(rows, np.concatenate([*places, np.empty(0, int)]).astype(int), len(groups), len(on_step))
+    step_of[vehicle_of_step] = step_numbers
+    steps_of_groups = [step_of[members] for members in groups]
+    rows = np.repeat(np.arange(len(groups)), [len(members) for members in steps_of_groups])
+    columns = np.concatenate([*steps_of_groups, np.empty(0, int)]).astype(int)
+    in_group = _indicators(rows, columns, len(groups), len(vehicle_of_step))
 
-    def figures(weights: Floats) -> Floats:
+    def metrics(weights: Floats) -> Floats:
         before, until, _ = steps.sums(weights)
         own = until - before
-        inspected = np.clip(holdout.inspections_per_day - (before - before[day_opens]), 0, own)
-        of = chosen @ own
-        return np.asarray((chosen @ inspected / np.where(of > 0, of, np.nan)).T)
+        inspected = np.clip(holdout.inspections_per_day - (before - before[first_step_of_day]), 0, own)
+        totals = in_group @ own
+        return np.asarray((in_group @ inspected / np.where(totals > 0, totals, np.nan)).T)
 
-    return figures
+    return metrics
 
 
-def _average_precision(before: Floats, until: Floats, bad: Floats) -> Floats:
-    failures, found = bad.sum(axis=0), np.cumsum(bad, axis=0) - bad
-    gained = precision_sums(before, until - before, found, bad).sum(axis=0)
-    return np.asarray(gained / np.where(failures > 0, failures, np.nan))
+def _average_precision(before: Floats, until: Floats, failed: Floats) -> Floats:
+    failures, found = failed.sum(axis=0), np.cumsum(failed, axis=0) - failed
+    precisions = precision_sums(before, until - before, found, failed).sum(axis=0)
+    return np.asarray(precisions / np.where(failures > 0, failures, np.nan))
 
 
 def _calibration_error(y: Labels, p: Floats) -> Callable[[Floats], Floats]:
     values, group = np.unique(p, return_inverse=True)
-    every = _members(group, np.arange(len(y)), len(values), len(y))
-    gaps = csr_array((p - y, (group, np.arange(len(y)))), shape=every.shape)
+    in_group = _indicators(group, np.arange(len(y)), len(values), len(y))
+    gaps = csr_array((p - y, (group, np.arange(len(y)))), shape=in_group.shape)
 
-    def figure(weights: Floats) -> Floats:
-        own = every @ weights
+    def metric(weights: Floats) -> Floats:
+        own = in_group @ weights
         until = np.cumsum(own, axis=0)
         gap = np.vstack([np.zeros((1, weights.shape[1])), np.cumsum(gaps @ weights, axis=0)])
-        # In whole numbers, as in metrics.calibration_bins: a group lies in tenth b when its middle does.
+        # In integers, as in `domain.metrics.calibration_bins`: a tie belongs to the bin of its middle rank.
         middle, total = CALIBRATION_BINS * (2 * until - own), 2 * until[-1]
         ends = np.array([(middle < b * total).sum(axis=0) for b in range(CALIBRATION_BINS + 1)])
         return np.asarray(np.abs(np.diff(np.take_along_axis(gap, ends, axis=0), axis=0)).sum(axis=0) / until[-1])
 
-    return figure
+    return metric
 
 
-def _members(rows: NDArray[np.int64], columns: NDArray[np.int64], height: int, width: int) -> csr_array:
+def _indicators(rows: NDArray[np.int64], columns: NDArray[np.int64], height: int, width: int) -> csr_array:
     return csr_array((np.ones(len(rows)), (rows, columns)), shape=(height, width))

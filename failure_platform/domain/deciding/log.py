@@ -1,9 +1,6 @@
-"""The decision log of a target: what its lines hold, and what they say is in production.
+"""The decision log of a target, and what follows from it: the version in production and the state of every version.
 
-What belongs here: the values, and reading them. What does not: what may be decided (decisions), and where the log is
-kept (resources.registry).
-
-The log only grows, and the version in production is what its last line says.
+The log is append-only; its last line determines the version in production.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +14,7 @@ from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
 
 
 class Choice(StrEnum):
-    """What can be decided. Names equal values: Dagster's launchpad takes the name."""
+    """The possible decisions. Names equal values because Dagster's launchpad takes the name."""
 
     promote = "promote"
     keep = "keep"
@@ -27,10 +24,10 @@ class Choice(StrEnum):
 
 @dataclass(frozen=True)
 class DecisionRequest:
-    """What somebody wants: `version` is what it is about, `expected_version` what they saw in production.
+    """A requested decision about `version`; `expected_version` is what the decider saw in production.
 
-    Versions may be given by their first 6 digits or more. No expected version (None or "") says: nothing was in
-    production.
+    Versions may be given by their first 6 digits or more. An empty expected version (None or "") means that nothing was
+    in production.
     """
 
     target: str
@@ -43,10 +40,10 @@ class DecisionRequest:
 
 @dataclass(frozen=True)
 class DecisionLine:
-    """One line of the log. `production_version` is in production from `decided_at` (UTC) on; None: nothing is.
+    """One line of the log. `production_version` is in production from `decided_at` (UTC) on; None if nothing is.
 
-    `evidence` is the comparison that the decision rests on, as JSON types: its id, what was compared, outcome and
-    reason, what the policy's gates said (`advice`), and each gate with its number (`gates`).
+    `evidence` is the comparison that the decision is based on, as JSON types: its id, the compared versions and
+    vehicles, outcome and reason, the policy's `advice`, and the result of each of its `gates`.
     """
 
     target: str
@@ -63,7 +60,7 @@ class DecisionLine:
 
 
 def production(log: Sequence[DecisionLine]) -> str | None:
-    """Return the version that a target's log, oldest line first, says is in production."""
+    """Return the version in production by a target's log, oldest line first, or None."""
     return log[-1].production_version if log else None
 
 
@@ -77,8 +74,8 @@ def was_production(version: str, log: Sequence[DecisionLine]) -> bool:
     return any(line.production_version == version for line in log)
 
 
-def state(version: str, log: Sequence[DecisionLine]) -> str:
-    """Return what a version is by the log: production, retired, earlier production, kept (turned down) or candidate."""
+def version_state(version: str, log: Sequence[DecisionLine]) -> str:
+    """Return a version's state: production, retired, earlier production, kept (not promoted) or candidate."""
     if version == production(log):
         return "production"
     if retirement(version, log):
@@ -89,18 +86,18 @@ def state(version: str, log: Sequence[DecisionLine]) -> str:
 
 
 @dataclass(frozen=True)
-class HistoryLine:
-    """One version.
+class VersionSummary:
+    """One version in the list of a target's versions.
 
     Attributes:
-        version, state, family: which it is, what the log says of it, and of what kind.
+        version, state, family: its name, its state by the log, and its model family.
         created_at: when it was first trained, UTC.
-        trained_from, trained_until: prediction points it was trained on, the plant's time.
-        vehicles, failures: it was trained on.
-        aim: what its threshold is chosen for; None where it is not recorded.
-        trials: settings tried before it was chosen; None where it is not recorded.
-        verdict: of its newest comparison; None without one.
-        metrics: its figures there, by name; empty without one.
+        trained_from, trained_until: first and last prediction point it was trained on, in the plant's local time.
+        vehicles, failures: their numbers in its training data.
+        aim: the criterion its threshold was chosen by; None if not recorded.
+        trials: number of settings tried before it was chosen; None if not recorded.
+        verdict: outcome of its newest comparison; None without one.
+        metrics: its metrics in that comparison, by name; empty without one.
     """
 
     version: str
@@ -117,26 +114,26 @@ class HistoryLine:
     metrics: Mapping[str, float | None]
 
 
-def models_history(
+def summarize_versions(
     versions: Sequence[ModelVersion], comparisons: Sequence[ComparisonRecord], log: Sequence[DecisionLine]
-) -> list[HistoryLine]:
-    """Return a line for each version, in the order given.
+) -> list[VersionSummary]:
+    """Return a summary of each version, in the order given.
 
     Args:
-        versions: of one target.
-        comparisons: the target's, newest first.
+        versions: versions of one target.
+        comparisons: the target's comparisons, newest first.
         log: the target's decisions, oldest first.
     """
     newest: dict[str, ComparisonRecord] = {}
     for comparison in comparisons:
         newest.setdefault(comparison.candidate, comparison)
-    return [_line(version, newest.get(version.version), log) for version in versions]
+    return [_summary(version, newest.get(version.version), log) for version in versions]
 
 
-def _line(version: ModelVersion, compared: ComparisonRecord | None, log: Sequence[DecisionLine]) -> HistoryLine:
-    return HistoryLine(
+def _summary(version: ModelVersion, compared: ComparisonRecord | None, log: Sequence[DecisionLine]) -> VersionSummary:
+    return VersionSummary(
         version=version.version,
-        state=state(version.version, log),
+        state=version_state(version.version, log),
         family=version.family,
         created_at=version.created_at,
         trained_from=version.trained_from,

@@ -1,5 +1,6 @@
-"""The pictures of a comparison, as PNG bytes; one file for each question that a picture answers.
+"""The plots of a comparison, as PNG bytes; the same input gives the same bytes.
 
-What belongs here: drawing, from finished values. What does not: the points (domain.comparison), what a picture means in
-words (domain.report) and where pictures are kept. The same input gives the same bytes.
+Belongs here: drawing finished values with matplotlib. Does not: computing the points (`domain.comparison`), captions
+and alternative texts (`domain.report.pictures`), and storing the files (`resources.registry.report_files`).
+Read `plotting` first: the style that every plot shares.
 """

@@ -1,27 +1,35 @@
-"""How well each model orders the vehicles: ROC and precision-recall, old and new overlaid."""
+"""Plots of how good each model is: ROC, precision-recall and calibration curves, thresholds, confusion matrices."""
 
 from matplotlib.axes import Axes
 
 from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.figures.drawing import GREEN, GUESSING, LOOKS, counted, figure_of, png, sheet
+from failure_platform.domain.figures.plotting import (
+    CHANCE_STYLE,
+    GREEN,
+    MODEL_STYLES,
+    counts_text,
+    metric_text,
+    new_figure,
+    png_bytes,
+)
 
 
 def calibration_png(comparison: Comparison) -> bytes:
-    """Return said against observed failure rate in ten groups of vehicles; on the line, probabilities are honest."""
-    figure, (axes,) = sheet(f"Calibration: what was said against what happened\n{counted(comparison)}", 5.4)
+    """Plot the calibration curves: observed failure rate by mean predicted probability, in ten bins of vehicles."""
+    figure, (axes,) = new_figure(f"Calibration: what was said against what happened\n{counts_text(comparison)}", 5.4)
     largest = 0.01
-    for name, look in LOOKS.items():
+    for name, style in MODEL_STYLES.items():
         if name in comparison.curves and comparison.curves[name].calibration:
             x, y = zip(*comparison.curves[name].calibration, strict=True)
             largest = max(largest, *x, *y)
-            error = figure_of(comparison, name, "calibration_error")
-            label = f"{look.label}, calibration error {error}"
-            axes.plot(x, y, color=look.colour, linestyle=look.line, marker=look.marker, label=label)
+            error = metric_text(comparison, name, "calibration_error")
+            label = f"{style.label}, calibration error {error}"
+            axes.plot(x, y, color=style.colour, linestyle=style.line, marker=style.marker, label=label)
     limit = min(1.0, largest * 1.08)
-    axes.plot([0, limit], [0, limit], label="honest probabilities", **GUESSING)
+    axes.plot([0, limit], [0, limit], label="honest probabilities", **CHANCE_STYLE)
     if "base_rate" in comparison.curves and comparison.curves["base_rate"].calibration:
-        (said, _), *_ = comparison.curves["base_rate"].calibration
-        axes.axvline(said, color=GREEN, linewidth=1.5, label="base rate: the same for every vehicle")
+        (base_rate, _), *_ = comparison.curves["base_rate"].calibration
+        axes.axvline(base_rate, color=GREEN, linewidth=1.5, label="base rate: the same for every vehicle")
     axes.set(
         xlim=(0, limit),
         ylim=(0, limit),
@@ -29,7 +37,7 @@ def calibration_png(comparison: Comparison) -> bytes:
         ylabel="share that failed (tenths of vehicles)",
     )
     axes.legend(loc="upper left", framealpha=0.9, edgecolor="none")
-    return png(figure)
+    return png_bytes(figure)
 
 
 # Rows: failed, did not fail. Columns: not alarmed, alarmed.
@@ -37,51 +45,52 @@ _CELLS = (("fn", "tp"), ("tn", "fp"))
 
 
 def thresholds_png(comparison: Comparison) -> bytes:
-    """Return the share of failures missed against the alarms per 1,000 vehicles, each model's threshold marked."""
-    figure, (axes,) = sheet(f"Alarms against misses, at every threshold\n{counted(comparison)}", 5.4)
-    axes.plot([0, 1000], [1, 0], label="guessing", **GUESSING)
-    for name, look in LOOKS.items():
+    """Plot the share of failures missed by alarms per 1,000 vehicles, with each model's threshold marked."""
+    figure, (axes,) = new_figure(f"Alarms against misses, at every threshold\n{counts_text(comparison)}", 5.4)
+    axes.plot([0, 1000], [1, 0], label="guessing", **CHANCE_STYLE)
+    for name, style in MODEL_STYLES.items():
         if name in comparison.curves and comparison.curves[name].threshold_curve:
             x, y = zip(*comparison.curves[name].threshold_curve, strict=True)
-            axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=2, label=look.label)
-        chosen = comparison.confusions.get(name)
-        if chosen is not None and comparison.failures:
+            axes.plot(x, y, color=style.colour, linestyle=style.line, linewidth=2, label=style.label)
+        at_threshold = comparison.confusions.get(name)
+        if at_threshold is not None and comparison.failures:
             axes.plot(
-                1000 * (chosen.tp + chosen.fp) / comparison.vehicles,
-                chosen.fn / comparison.failures,
-                color=look.colour,
-                marker=look.marker,
+                1000 * (at_threshold.tp + at_threshold.fp) / comparison.vehicles,
+                at_threshold.fn / comparison.failures,
+                color=style.colour,
+                marker=style.marker,
                 markersize=11,
                 markeredgecolor="black",
                 linestyle="none",
-                label=f"its own threshold, {look.label}",
+                label=f"its own threshold, {style.label}",
             )
     axes.set(xlim=(0, 1000), ylim=(0, 1.01), xlabel="alarms per 1,000 vehicles", ylabel="share of failures missed")
     axes.legend(loc="upper right", framealpha=0.9, edgecolor="none")
-    return png(figure)
+    return png_bytes(figure)
 
 
 def confusions_png(comparison: Comparison) -> bytes:
-    """Return the confusion matrices at each model's own threshold and, with two models, their difference."""
-    found = {name: comparison.confusions[name] for name in LOOKS if name in comparison.confusions}
+    """Plot the confusion matrices at each model's own threshold and, with two models, their difference."""
+    confusions = {name: comparison.confusions[name] for name in MODEL_STYLES if name in comparison.confusions}
     tables = {
-        LOOKS[name].label: [[getattr(one, cell) for cell in row] for row in _CELLS] for name, one in found.items()
+        MODEL_STYLES[name].label: [[getattr(one, cell) for cell in row] for row in _CELLS]
+        for name, one in confusions.items()
     }
     if len(tables) == 2:
         old, new = tables.values()
         tables["difference (new less old)"] = [
             [b - a for a, b in zip(*rows, strict=True)] for rows in zip(old, new, strict=True)
         ]
-    figure, panels = sheet(
-        f"Alarms and outcomes, each model at its own threshold\n{counted(comparison)}", 3.6, len(tables)
+    figure, panels = new_figure(
+        f"Alarms and outcomes, each model at its own threshold\n{counts_text(comparison)}", 3.6, len(tables)
     )
     for axes, (title, counts) in zip(panels, tables.items(), strict=True):
         _matrix(axes, title, counts, signed=title.startswith("difference"))
-    return png(figure)
+    return png_bytes(figure)
 
 
 def _matrix(axes: Axes, title: str, counts: list[list[int]], *, signed: bool) -> None:
-    """Draw two by two counts; the right decisions have a darker ground."""
+    """Draw a two by two table of counts; the cells of correct decisions are shaded."""
     axes.grid(visible=False)
     axes.imshow([[0.0, 0.22], [0.22, 0.0]], cmap="Greys", vmin=0, vmax=1)
     for row, cells in enumerate(counts):
@@ -96,31 +105,31 @@ def _matrix(axes: Axes, title: str, counts: list[list[int]], *, signed: bool) ->
 
 
 def roc_png(comparison: Comparison) -> bytes:
-    """Return the ROC curves: share of failures found against share of good vehicles alarmed."""
-    figure, (axes,) = sheet(f"ROC: failures found against false alarms\n{counted(comparison)}", 5.4)
-    axes.plot([0, 1], [0, 1], label="guessing", **GUESSING)
-    for name, look in LOOKS.items():
+    """Plot the ROC curves: share of failures found by share of good vehicles alarmed."""
+    figure, (axes,) = new_figure(f"ROC: failures found against false alarms\n{counts_text(comparison)}", 5.4)
+    axes.plot([0, 1], [0, 1], label="guessing", **CHANCE_STYLE)
+    for name, style in MODEL_STYLES.items():
         if name in comparison.curves and comparison.curves[name].roc:
             x, y = zip(*comparison.curves[name].roc, strict=True)
-            label = f"{look.label}, AUC {figure_of(comparison, name, 'roc_auc')}"
-            axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=2, label=label, drawstyle="steps-post")
+            label = f"{style.label}, AUC {metric_text(comparison, name, 'roc_auc')}"
+            axes.plot(x, y, color=style.colour, linestyle=style.line, linewidth=2, label=label, drawstyle="steps-post")
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="share of good vehicles alarmed", ylabel="share of failures found")
     axes.legend(loc="lower right", framealpha=0.9, edgecolor="none")
-    return png(figure)
+    return png_bytes(figure)
 
 
 def precision_recall_png(comparison: Comparison) -> bytes:
-    """Return the precision-recall curves, with the failure rate as the line that guessing gives."""
-    figure, (axes,) = sheet(f"Precision and recall at every threshold\n{counted(comparison)}", 5.4)
+    """Plot the precision-recall curves, with the failure rate as the baseline of a random ranking."""
+    figure, (axes,) = new_figure(f"Precision and recall at every threshold\n{counts_text(comparison)}", 5.4)
     rate = comparison.failures / comparison.vehicles if comparison.vehicles else 0.0
-    axes.axhline(rate, label=f"guessing (failure rate {rate:.3f})", **GUESSING)
-    for name, look in LOOKS.items():
+    axes.axhline(rate, label=f"guessing (failure rate {rate:.3f})", **CHANCE_STYLE)
+    for name, style in MODEL_STYLES.items():
         if name in comparison.curves and comparison.curves[name].precision_recall:
             x, y = zip(*comparison.curves[name].precision_recall, strict=True)
-            label = f"{look.label}, average precision {figure_of(comparison, name, 'average_precision')}"
-            axes.plot(x, y, color=look.colour, linestyle=look.line, linewidth=2, label=label, drawstyle="steps-pre")
+            label = f"{style.label}, average precision {metric_text(comparison, name, 'average_precision')}"
+            axes.plot(x, y, color=style.colour, linestyle=style.line, linewidth=2, label=label, drawstyle="steps-pre")
     axes.set(
         xlim=(0, 1), ylim=(0, 1.01), xlabel="recall: share of failures found", ylabel="precision: share of alarms right"
     )
     axes.legend(loc="upper right", framealpha=0.9, edgecolor="none")
-    return png(figure)
+    return png_bytes(figure)

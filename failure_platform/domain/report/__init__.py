@@ -1,7 +1,6 @@
-"""The report of a comparison: one HTML page that holds everything, for people who decide.
+"""The report of a comparison, one self-contained HTML page, and the model card, both for people who decide.
 
-What belongs here: the order, words and look of the page. What does not: any figure (domain.comparison, importance,
-data_difference), drawing (domain.figures) and where the page is written (assets.model_comparison).
-
-The page asks for nothing outside itself and runs no script, so it can be mailed, archived and printed.
+Belongs here: order, texts and layout of the pages, and their templates. Does not: any number (`domain.comparison`), the
+plots (`domain.figures`), and writing the files (`resources.registry.report_files`).
+The page loads nothing and runs no script, so it can be mailed, archived and printed. Read `page` first.
 """

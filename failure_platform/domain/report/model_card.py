@@ -1,10 +1,4 @@
-"""The model card: what a person must know before relying on a version, as Markdown.
-
-What belongs here: the text, made of what the registry keeps. What does not: where that comes from (training,
-comparison), and the tables of figures (card_figures).
-
-Sections after Mitchell et al., Model Cards for Model Reporting (FAT* 2019).
-"""
+"""The model card of a version as Markdown, with sections after Mitchell et al., Model Cards (FAT* 2019)."""
 
 import json
 from collections import Counter
@@ -13,88 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from failure_platform.domain.comparison.values import Comparison
-from failure_platform.domain.deciding.log import DecisionLine, state
+from failure_platform.domain.deciding.log import DecisionLine, version_state
 from failure_platform.domain.features.names import FAMILIES
 from failure_platform.domain.markdown import markdown_table
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
 from failure_platform.domain.targets import Target
 
-# A slice with fewer failures is left out of the card: its figures are chance.
-_FEWEST_FAILURES = 10
+# Slices with fewer failures are left out of the card: their metrics are mostly noise.
+_MIN_FAILURES = 10
 
 
-def figures(record: ComparisonRecord | None) -> str:
-    """Return the sections on figures and slices."""
-    if record is None:
-        return (
-            "## Figures\n\nNot compared yet. `failure-platform card` and the page of model_comparison show this card "
-            "with figures once it is."
-        )
-    compared = record.comparison
-    other = f"production {record.production}" if record.production else "the base rate"
-    rows = [
-        (
-            row.metric,
-            number(row.new),
-            _span(row.new_low, row.new_high),
-            number(row.old),
-            number(row.difference, "+"),
-            _span(row.low, row.high, "+"),
-        )
-        for row in compared.table
-    ]
-    table = markdown_table(("figure", "value", "interval", "old", "difference", "interval of it"), rows)
-    level = f"{100 * compared.level:.4g} % intervals, since this is comparison {compared.uses} on these vehicles"
-    return (
-        f"## Figures\n\nOn {compared.vehicles} vehicles newer than the training "
-        f"({_day(compared.period_from)} to {_day(compared.period_to)}), {compared.failures} of them failed; compared "
-        f"with {other} (old); {level}.\n\n{table}\n\n"
-        f"Verdict: {compared.verdict.outcome}. {compared.verdict.reason}\n\n{_slices(compared)}"
-    )
-
-
-def _slices(compared: Comparison) -> str:
-    shown = [one for one in compared.slices if one.judged or one.failures >= _FEWEST_FAILURES]
-    if not shown:
-        return (
-            f"## Slices\n\nNo model, engine, colour, month or failure group holds {_FEWEST_FAILURES} failures or more."
-        )
-    rows = [
-        (
-            one.kind,
-            one.value,
-            one.vehicles,
-            one.failures,
-            one.metric,
-            number(one.old),
-            number(one.new),
-            _span(one.low, one.high, "+"),
-            "worse" if one.worse else "not worse" if one.judged else "not judged",
-        )
-        for one in shown
-    ]
-    head = ("slice", "value", "vehicles", "failures", "figure", "old", "new", "interval of the difference", "judgement")
-    counts = (
-        f"{len(shown)} of {len(compared.slices)} hold {_FEWEST_FAILURES} failures or more. {compared.slices_judged} "
-        "are judged against production; their intervals are corrected for as many."
-    )
-    return f"## Slices\n\n{counts}\n\n{markdown_table(head, rows)}"
-
-
-def number(value: float | None, sign: str = "") -> str:
-    """Return a figure as text."""
-    return "not defined" if value is None else f"{value:{sign}.3f}"
-
-
-def _span(low: float | None, high: float | None, sign: str = "") -> str:
-    return "" if low is None or high is None else f"{number(low, sign)} to {number(high, sign)}"
-
-
-def _day(moment: datetime | None) -> str:
-    return "none" if moment is None else f"{moment:%Y-%m-%d}"
-
-
-# Said in other sections, or of no use to a reader.
+# Facts that other sections show, or that a reader does not need.
 _SHOWN_ELSEWHERE = {"trained_from", "trained_until", "vehicles", "failures", "tried", "given_up", "notes", "seconds"}
 
 
@@ -107,9 +30,9 @@ def model_card(
     """Return the card.
 
     Args:
-        version: the version, as the registry keeps it.
+        version: the version's row in the registry.
         target: what it predicts.
-        compared: its newest comparison, when there is one; without it the card holds no figures.
+        compared: its newest comparison, or None; without one the card has no metrics.
         history: the target's decision log, oldest line first.
     """
     parts = [
@@ -118,12 +41,79 @@ def model_card(
         _data(version),
         _features(version),
         _choice(version),
-        figures(compared),
+        _figures(compared),
         _decisions(version, history),
         _limits(target, version, compared),
         _reproduction(version),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _figures(record: ComparisonRecord | None) -> str:
+    if record is None:
+        return (
+            "## Figures\n\nNot compared yet. `failure-platform card` and the page of model_comparison show this card "
+            "with figures once it is."
+        )
+    compared = record.comparison
+    reference = f"production {record.production}" if record.production else "the base rate"
+    rows = [
+        (
+            row.metric,
+            _number(row.new),
+            _span(row.new_low, row.new_high),
+            _number(row.old),
+            _number(row.difference, "+"),
+            _span(row.low, row.high, "+"),
+        )
+        for row in compared.table
+    ]
+    table = markdown_table(("figure", "value", "interval", "old", "difference", "interval of it"), rows)
+    level = f"{100 * compared.level:.4g} % intervals, since this is comparison {compared.uses} on these vehicles"
+    return (
+        f"## Figures\n\nOn {compared.vehicles} vehicles newer than the training "
+        f"({_day(compared.period_from)} to {_day(compared.period_to)}), {compared.failures} of them failed; compared "
+        f"with {reference} (old); {level}.\n\n{table}\n\n"
+        f"Verdict: {compared.verdict.outcome}. {compared.verdict.reason}\n\n{_slices(compared)}"
+    )
+
+
+def _slices(compared: Comparison) -> str:
+    shown = [one for one in compared.slices if one.judged or one.failures >= _MIN_FAILURES]
+    if not shown:
+        return f"## Slices\n\nNo model, engine, colour, month or failure group holds {_MIN_FAILURES} failures or more."
+    rows = [
+        (
+            one.kind,
+            one.value,
+            one.vehicles,
+            one.failures,
+            one.metric,
+            _number(one.old),
+            _number(one.new),
+            _span(one.low, one.high, "+"),
+            "worse" if one.worse else "not worse" if one.judged else "not judged",
+        )
+        for one in shown
+    ]
+    head = ("slice", "value", "vehicles", "failures", "figure", "old", "new", "interval of the difference", "judgement")
+    counts = (
+        f"{len(shown)} of {len(compared.slices)} hold {_MIN_FAILURES} failures or more. {compared.slices_judged} "
+        "are judged against production; their intervals are corrected for as many."
+    )
+    return f"## Slices\n\n{counts}\n\n{markdown_table(head, rows)}"
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "not defined" if value is None else f"{value:{sign}.3f}"
+
+
+def _span(low: float | None, high: float | None, sign: str = "") -> str:
+    return "" if low is None or high is None else f"{_number(low, sign)} to {_number(high, sign)}"
+
+
+def _day(moment: datetime | None) -> str:
+    return "none" if moment is None else f"{moment:%Y-%m-%d}"
 
 
 def _purpose(target: Target) -> str:
@@ -172,7 +162,7 @@ def _choice(version: ModelVersion) -> str:
             for family in dict.fromkeys(one["family"] for one in tried)
         }
         rows = [
-            (family, f"{one['log_loss']:.4f}", number(one.get("roc_auc")), number(one.get("average_precision")))
+            (family, f"{one['log_loss']:.4f}", _number(one.get("roc_auc")), _number(one.get("average_precision")))
             for family, one in best.items()
         ]
         table = markdown_table(("family, best setting", "log loss", "ROC AUC", "average precision"), rows)
@@ -180,27 +170,27 @@ def _choice(version: ModelVersion) -> str:
             f"{len(tried)} settings were tried in time order inside the training side, each judged on "
             f"{facts.get('out_of_fold_vehicles', 'its')} newer vehicles:\n\n{table}"
         )
-    told = {key: _told(value) for key, value in facts.items() if key not in _SHOWN_ELSEWHERE}
-    parts.append("\n".join(f"* {key.replace('_', ' ')}: {text}" for key, text in told.items() if text))
+    texts = {key: _as_text(value) for key, value in facts.items() if key not in _SHOWN_ELSEWHERE}
+    parts.append("\n".join(f"* {key.replace('_', ' ')}: {text}" for key, text in texts.items() if text))
     return "\n\n".join(parts)
 
 
-def _told(value: object) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_told(part)}" for key, part in value.items() if part is not None)
+        return ", ".join(f"{key} {_as_text(part)}" for key, part in value.items() if part is not None)
     return "" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _decisions(version: ModelVersion, history: Sequence[DecisionLine]) -> str:
-    about = [line for line in history if version.version in (line.version, line.previous_version)]
-    if not about:
+    lines = [line for line in history if version.version in (line.version, line.previous_version)]
+    if not lines:
         return "## Decisions\n\nNone yet."
     rows = [
         (f"{line.decided_at:%Y-%m-%d %H:%M}", line.decision, line.version, line.who, line.why, _outcome(line))
-        for line in about
+        for line in lines
     ]
     table = markdown_table(("when, UTC", "decision", "version", "who", "why", "verdict, gates"), rows)
-    return f"## Decisions\n\nIt is now: {state(version.version, history)}.\n\n{table}"
+    return f"## Decisions\n\nIt is now: {version_state(version.version, history)}.\n\n{table}"
 
 
 def _outcome(line: DecisionLine) -> str:
@@ -219,9 +209,9 @@ def _limits(target: Target, version: ModelVersion, compared: ComparisonRecord | 
     ]
     if compared is not None:
         comparison = compared.comparison
-        thin = len(comparison.slices) - comparison.slices_judged
-        if thin:
-            lines.append(f"{thin} of its slices were not judged: whether it is worse there is not known.")
+        not_judged = len(comparison.slices) - comparison.slices_judged
+        if not_judged:
+            lines.append(f"{not_judged} of its slices were not judged: whether it is worse there is not known.")
         if comparison.verdict.outcome != "better":
             lines.append(f"Its verdict is {comparison.verdict.outcome}: it was not shown to be better.")
     return "## Limits\n\n" + "\n".join(f"* {line}" for line in lines)

@@ -1,8 +1,4 @@
-"""The report as one HTML page.
-
-What belongs here: what the page is made of, and filling its template. What does not: the template itself
-(page.html.jinja, style.css; both are part of the program, as this module is).
-"""
+"""The report of a comparison as one HTML page, rendered from the template page.html.jinja."""
 
 import base64
 from collections.abc import Mapping, Sequence
@@ -19,9 +15,9 @@ from failure_platform.domain.comparison.importance import Importance, importance
 from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.deciding.policy import Gates, Policy, Ruling, ruling
 from failure_platform.domain.features.names import explain
-from failure_platform.domain.metrics import METRIC_WORDS
+from failure_platform.domain.metrics import METRIC_DESCRIPTIONS
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
-from failure_platform.domain.report import tables
+from failure_platform.domain.report import formatting
 from failure_platform.domain.report.pictures import Picture, pictures
 from failure_platform.domain.targets import Target
 
@@ -30,20 +26,20 @@ _TEMPLATE = "page.html.jinja"
 
 @dataclass(frozen=True)
 class Report:
-    """Everything on the page.
+    """The content of the page.
 
     Attributes:
-        comparison_id: name of the comparison; with it everything can be found again.
-        compared_at: when it was first made, UTC.
+        comparison_id: id of the comparison's record.
+        compared_at: when the comparison was first made, UTC.
         target: what is predicted.
-        comparison: figures, intervals, verdict.
-        candidate, production: the two versions; None: nothing was in production.
-        min_failures: fewer are not judged.
-        importances: of "candidate" and "production", as far as there are.
-        pictures: as made by `pictures`.
-        difference: of the training data; None without production, or where its vehicles are no longer in the lake.
+        comparison: metrics, intervals and verdict.
+        candidate, production: the compared versions; `production` is None if nothing was in production.
+        min_failures: with fewer failures a comparison is not judged.
+        importances: by model, "candidate" and, if there is one, "production".
+        pictures: as returned by `domain.report.pictures`.
+        difference: of the training data; None without production, or if its vehicles are no longer in the lake.
         policy: who decides.
-        ruling: what the policy's gates say.
+        ruling: result of the policy's gates.
     """
 
     comparison_id: str
@@ -61,7 +57,7 @@ class Report:
 
 
 def report_html(report: Report) -> str:
-    """Return the page. The same report gives the same text."""
+    """Return the page; the same report always gives the same text."""
     return (
         _environment()
         .get_template(_TEMPLATE)
@@ -69,16 +65,16 @@ def report_html(report: Report) -> str:
             report=report,
             comparison=report.comparison,
             rows={row.metric: row for row in report.comparison.table},
-            metric_words=METRIC_WORDS,
-            outcome=tables.OUTCOMES[report.comparison.verdict.outcome],
+            metric_descriptions=METRIC_DESCRIPTIONS,
+            outcome=formatting.OUTCOME_TEXTS[report.comparison.verdict.outcome],
             pictures={picture.name: picture for picture in report.pictures},
-            # Differences of slices that are not judged mean nothing, so they are no order either.
+            # Slices that are not judged come last and unsorted: their differences mean nothing.
             slices=sorted(
                 report.comparison.slices,
                 key=lambda one: (0, one.difference or 0.0) if one.judged else (1, 0.0),
             ),
-            leaned_on=_leaned_on(report.importances),
-            changed=_changed(report.candidate, report.production),
+            importance_rows=_importance_rows(report.importances),
+            changed=_origin_rows(report.candidate, report.production),
         )
     )
 
@@ -93,21 +89,25 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "number": tables.number,
-        "signed": tables.signed,
-        "span": tables.span,
-        "percent": tables.percent,
+        "number": formatting.number,
+        "signed": formatting.signed,
+        "span": formatting.span,
+        "percent": formatting.percent,
         "meaning": lambda feature: explain(feature).description,
         "base64": lambda data: base64.b64encode(data).decode(),
     }
-    environment.globals |= {"says": tables.says, "span": tables.span, "plain_span": tables.plain_span}
+    environment.globals |= {
+        "row_verdict": formatting.row_verdict,
+        "span": formatting.span,
+        "plain_span": formatting.plain_span,
+    }
     return environment
 
 
-def _leaned_on(
+def _importance_rows(
     importances: Mapping[str, Sequence[Importance]],
 ) -> list[tuple[str, Importance | None, Importance | None]]:
-    """Return (feature, of production, of the candidate) of every feature listed for either, what matters most first."""
+    """Return (feature, importance for production, for the candidate), by descending larger drop of the two."""
     old, new = ({one.feature: one for one in importances.get(name, ())} for name in ("production", "candidate"))
     largest = {
         feature: max(one.drop for one in (old.get(feature), new.get(feature)) if one) for feature in {**old, **new}
@@ -115,15 +115,15 @@ def _leaned_on(
     return [(name, old.get(name), new.get(name)) for name in sorted(largest, key=lambda name: (-largest[name], name))]
 
 
-def _changed(candidate: ModelVersion, production: ModelVersion | None) -> list[tuple[str, str, str, bool]]:
-    """Return (what, of production, of the candidate, whether they differ) of what made the two versions."""
-    old: Mapping[str, Any] = {} if production is None else _made_of(production)
+def _origin_rows(candidate: ModelVersion, production: ModelVersion | None) -> list[tuple[str, str, str, bool]]:
+    """Return (property, of production, of the candidate, whether they differ) for everything in `_origin`."""
+    old: Mapping[str, Any] = {} if production is None else _origin(production)
     return [
-        (what, old.get(what, ""), value, old.get(what, value) != value) for what, value in _made_of(candidate).items()
+        (name, old.get(name, ""), value, old.get(name, value) != value) for name, value in _origin(candidate).items()
     ]
 
 
-def _made_of(version: ModelVersion) -> dict[str, str]:
+def _origin(version: ModelVersion) -> dict[str, str]:
     period = f"{version.trained_from:%Y-%m-%d %H:%M} to {version.trained_until:%Y-%m-%d %H:%M}"
     return {
         "version": version.version,
@@ -136,20 +136,20 @@ def _made_of(version: ModelVersion) -> dict[str, str]:
         "data version": version.data_version,
         "code version": version.code_version,
         "seed": str(version.seed),
-        **{f"recipe: {name}": _written(value) for name, value in sorted(version.recipe.items())},
+        **{f"recipe: {name}": _as_text(value) for name, value in sorted(version.recipe.items())},
         "libraries": ", ".join(f"{name} {number}" for name, number in sorted(version.libraries.items())),
     }
 
 
-def _written(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_written(part)}" for name, part in value.items())
+        return ", ".join(f"{name} {_as_text(part)}" for name, part in value.items())
     return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
 
 
 def make_report(
     target: Target,
-    sides: ComparedVersions,
+    compared: ComparedVersions,
     pipelines: Mapping[str, Any],
     comparison: Comparison,
     record: ComparisonRecord,
@@ -162,28 +162,28 @@ def make_report(
 
     Args:
         target: what is predicted.
-        sides: what was compared.
-        pipelines: the fitted model of each of the sides' versions.
-        comparison: what came of it.
-        record: as it is kept in the registry.
-        min_failures: fewer are not judged.
-        seed: of the shuffles behind the importances.
+        compared: the versions and their vehicles.
+        pipelines: the fitted model of each of `compared.by_role`.
+        comparison: the result of the comparison.
+        record: its record in the registry.
+        min_failures: with fewer failures a comparison is not judged.
+        seed: of the shuffles that the importances are measured with.
         policy: who decides.
-        gates: what the policy asks.
+        gates: the limits of the policy.
     """
-    failed = sides.newest["label"].to_numpy(dtype="int8")
+    failed = compared.newest["label"].to_numpy(dtype="int8")
     importances = {
-        name: importance(pipelines[name], version.features, sides.newest, failed, seed)
-        for name, version in sides.versions.items()
+        name: importance(pipelines[name], version.features, compared.newest, failed, seed)
+        for name, version in compared.by_role.items()
     }
-    difference = _difference(sides)
+    difference = _difference(compared)
     return Report(
         comparison_id=record.id,
         compared_at=record.compared_at,
         target=target,
         comparison=comparison,
-        candidate=sides.candidate,
-        production=sides.production,
+        candidate=compared.candidate,
+        production=compared.production,
         min_failures=min_failures,
         importances=importances,
         pictures=pictures(comparison, importances, difference),
@@ -193,13 +193,13 @@ def make_report(
     )
 
 
-def _difference(sides: ComparedVersions) -> DataDifference | None:
-    old, new = sides.production, sides.candidate
+def _difference(compared: ComparedVersions) -> DataDifference | None:
+    old, new = compared.production, compared.candidate
     if old is None:
         return None
     return data_difference(
-        trained_on(sides.vehicles, old.trained_from, old.trained_until),
-        trained_on(sides.vehicles, new.trained_from, new.trained_until),
+        trained_on(compared.vehicles, old.trained_from, old.trained_until),
+        trained_on(compared.vehicles, new.trained_from, new.trained_until),
         old.features,
         new.features,
     )

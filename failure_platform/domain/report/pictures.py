@@ -1,7 +1,4 @@
-"""The pictures of one comparison, each with what it shows, how to read it, and a text for those who cannot see it.
-
-What belongs here: which pictures there are, their order and their words. What does not: drawing (domain.figures).
-"""
+"""The plots shown for a comparison, in order, each with a caption on how to read it and an alternative text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +7,6 @@ from failure_platform.domain.comparison.data_difference import DataDifference
 from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.figures.changes import differences_png, importances_png, shifts_png, slices_png
-from failure_platform.domain.figures.drawing import figure_of
 from failure_platform.domain.figures.models import (
     calibration_png,
     confusions_png,
@@ -18,17 +14,18 @@ from failure_platform.domain.figures.models import (
     roc_png,
     thresholds_png,
 )
+from failure_platform.domain.figures.plotting import metric_text
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture.
+    """One plot with its texts.
 
     Attributes:
-        name: short, also its file name.
-        reading: how to read it.
-        alt: what it shows, with the numbers that matter.
-        png: the bytes.
+        name: short name, also the stem of its file name.
+        reading: caption: how to read it.
+        alt: alternative text with the most important numbers.
+        png: the image.
     """
 
     name: str
@@ -40,11 +37,11 @@ class Picture:
 def pictures(
     comparison: Comparison, importances: Mapping[str, Sequence[Importance]], difference: DataDifference | None
 ) -> tuple[Picture, ...]:
-    """Return every picture that this comparison allows, in the order in which they are read."""
-    found = list(_of_figures(comparison)) if comparison.failures else []
+    """Return the pictures that this comparison has data for, in the order of the page."""
+    result = list(_metric_pictures(comparison)) if comparison.failures else []
     if any(one.judged for one in comparison.slices):
         worst = comparison.worst_slice
-        found.append(
+        result.append(
             Picture(
                 "slices",
                 "The same difference for parts of the vehicles. With many parts some lie left of zero by chance; the "
@@ -55,7 +52,7 @@ def pictures(
             )
         )
     if any(importances.values()):
-        found.append(
+        result.append(
             Picture(
                 "importance",
                 "A long bar: without this feature the ranking gets worse. Features that tell the same thing share "
@@ -65,7 +62,7 @@ def pictures(
             )
         )
     if difference is not None and difference.shifts:
-        found.append(
+        result.append(
             Picture(
                 "training data difference",
                 "Features whose values in the added vehicles differ most from those that the production model was "
@@ -75,10 +72,10 @@ def pictures(
                 shifts_png(difference),
             )
         )
-    return tuple(found)
+    return tuple(result)
 
 
-def _of_figures(comparison: Comparison) -> tuple[Picture, ...]:
+def _metric_pictures(comparison: Comparison) -> tuple[Picture, ...]:
     return (
         Picture(
             "differences",
@@ -126,23 +123,23 @@ def _of_figures(comparison: Comparison) -> tuple[Picture, ...]:
 
 
 def _both(comparison: Comparison, metric: str, name: str) -> str:
-    old = f", old {figure_of(comparison, 'production', metric)}" if comparison.production else ""
-    return f"{name}: new {figure_of(comparison, 'candidate', metric)}{old}."
+    old = f", old {metric_text(comparison, 'production', metric)}" if comparison.production else ""
+    return f"{name}: new {metric_text(comparison, 'candidate', metric)}{old}."
 
 
 def _counts(comparison: Comparison) -> str:
-    words = {"candidate": "New", "production": "Old"}
+    labels = {"candidate": "New", "production": "Old"}
     return " ".join(
-        f"{words[name]}: {one.tp} failures alarmed, {one.fn} missed, {one.fp} false alarms, {one.tn} good vehicles "
+        f"{labels[name]}: {one.tp} failures alarmed, {one.fn} missed, {one.fp} false alarms, {one.tn} good vehicles "
         "left alone."
         for name, one in comparison.confusions.items()
     )
 
 
 def _leaders(importances: Mapping[str, Sequence[Importance]]) -> str:
-    words = {"candidate": "new", "production": "old"}
+    labels = {"candidate": "new", "production": "old"}
     return " ".join(
-        f"The {words[name]} model leans most on {', '.join(one.feature for one in found[:3])}."
-        for name, found in importances.items()
-        if found
+        f"The {labels[name]} model leans most on {', '.join(one.feature for one in features[:3])}."
+        for name, features in importances.items()
+        if features
     )

@@ -1,4 +1,6 @@
-"""Model versions, their files, comparisons, decisions and reports.
+"""The model registry: versions, their files, comparisons, decisions and reports.
 
-Saving, loading and finding them belong here. What makes a model good and what may be decided do not (domain).
+Belongs here: saving, verifying, loading and listing them. Does not: how a model is trained or compared, and what may be
+decided (`domain.training`, `domain.comparison`, `domain.deciding`).
+Read `registry` first.
 """

@@ -1,7 +1,6 @@
-"""Asks a saved model, in a process that never saw it, for the probabilities it gave when it was saved.
+"""Verifies in a new process that a saved model gives the probabilities recorded when it was saved.
 
-What belongs here: the question (`ask`) and the process that answers it (run as a module). What does not: what follows
-from the answer (resources.registry). The process is told folder, hashes and libraries; it opens no lake.
+The process runs this module. It gets folder, hashes and libraries on stdin and does not open the lake.
 """
 
 import json
@@ -12,49 +11,55 @@ from pathlib import Path
 
 import numpy as np
 
-from failure_platform.resources.registry.model_files import TOLERANCE, ModelRefusedError, probabilities, read
+from failure_platform.resources.registry.model_files import (
+    PROBABILITY_TOLERANCE,
+    ModelRefusedError,
+    failure_probabilities,
+    load_model,
+)
 
-LONGEST_SECONDS = 120.0
+TIMEOUT_SECONDS = 120.0
 
 
-def ask(folder: Path, files: Mapping[str, str], libraries: Mapping[str, str]) -> float:
-    """Return the largest difference between recorded and fresh probabilities; at most TOLERANCE.
+def verify_model(folder: Path, files: Mapping[str, str], libraries: Mapping[str, str]) -> float:
+    """Return the largest difference between recorded and new probabilities, at most PROBABILITY_TOLERANCE.
 
-    Raises ModelRefusedError when the model does not load there, says something else, or does not answer in time.
+    Raises ModelRefusedError if the model does not load in the new process, gives other probabilities, or takes longer
+    than TIMEOUT_SECONDS.
     """
-    question = json.dumps({"folder": str(folder), "files": dict(files), "libraries": dict(libraries)})
-    # -P: a file in the working directory must not stand in for a library.
+    request = json.dumps({"folder": str(folder), "files": dict(files), "libraries": dict(libraries)})
+    # -P: a file in the working directory must not shadow a library.
     command = [sys.executable, "-P", "-m", __name__]
     try:
-        answer = subprocess.run(  # noqa: S603 - this interpreter and this module; the rest goes through stdin
-            command, input=question, capture_output=True, text=True, timeout=LONGEST_SECONDS, check=False
+        process = subprocess.run(  # noqa: S603 - this interpreter and this module; the rest goes through stdin
+            command, input=request, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
         raise ModelRefusedError(
-            f"The model in {folder} did not load in a fresh process within {LONGEST_SECONDS:g} s. Try again when the "
+            f"The model in {folder} did not load in a fresh process within {TIMEOUT_SECONDS:g} s. Try again when the "
             f"machine is less busy."
         ) from error
-    if answer.returncode:
-        said = answer.stderr.strip().splitlines() or [f"It ended with {answer.returncode} and said nothing."]
-        raise ModelRefusedError(f"The model in {folder} does not work in a fresh process. {said[-1]}")
-    return float(json.loads(answer.stdout)["largest_difference"])
+    if process.returncode:
+        errors = process.stderr.strip().splitlines() or [f"It ended with {process.returncode} without a message."]
+        raise ModelRefusedError(f"The model in {folder} does not work in a fresh process. {errors[-1]}")
+    return float(json.loads(process.stdout)["largest_difference"])
 
 
-def _answer(question: str) -> float:
-    asked = json.loads(question)
-    pipeline, sample = read(Path(asked["folder"]), asked["files"], asked["libraries"])
-    apart = float(np.abs(probabilities(pipeline, sample.rows) - np.array(sample.probabilities)).max())
-    # Written so that NaN, too, is a disagreement.
-    if not apart <= TOLERANCE:
+def _largest_difference(request: str) -> float:
+    arguments = json.loads(request)
+    pipeline, sample = load_model(Path(arguments["folder"]), arguments["files"], arguments["libraries"])
+    difference = float(np.abs(failure_probabilities(pipeline, sample.rows) - np.array(sample.probabilities)).max())
+    # Written so that NaN is refused too.
+    if not difference <= PROBABILITY_TOLERANCE:
         raise ModelRefusedError(
-            f"It gives other probabilities of its recorded sample than when it was saved, up to {apart:.3g} apart. "
-            f"Install the libraries in its requirements.txt, or train a new candidate."
+            "It gives other probabilities of its recorded sample than when it was saved, up to "
+            f"{difference:.3g} apart. Install the libraries in its requirements.txt, or train a new candidate."
         )
-    return apart
+    return difference
 
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(json.dumps({"largest_difference": _answer(sys.stdin.read())}))
+        sys.stdout.write(json.dumps({"largest_difference": _largest_difference(sys.stdin.read())}))
     except ModelRefusedError as refusal:
         sys.exit(str(refusal))

@@ -1,9 +1,7 @@
-"""The text files of a version's folder, in MLflow's layout, so that a version can be read without this platform.
-
-What belongs here: MLmodel, requirements, Python environment, recorded sample. What does not: the model file and its
-safety (resources.model_files), and MLflow itself, which is not needed to write any of this.
+"""The text files of a version's folder in MLflow's layout, so that a version can be read without this platform.
 
 Layout: https://mlflow.org/docs/latest/ml/model/ (MLmodel, flavors python_function and sklearn, input_example.json).
+MLflow itself is not needed to write it.
 """
 
 import json
@@ -27,62 +25,65 @@ _MLFLOW_TYPES = {"float32": "float", "float64": "double"}
 
 @dataclass(frozen=True)
 class RecordedSample:
-    """Rows and the probability of failure that the model gave each of them when it was saved."""
+    """Rows, and the probability of failure that the model gave each of them when it was saved."""
 
     rows: pd.DataFrame
     probabilities: tuple[float, ...]
 
 
-def texts(model: ModelToSave, probabilities: Sequence[float], trusted_types: Sequence[str]) -> dict[str, str]:
-    """Return every file of the folder but the model, by name. Raises ValueError when the sample does not fit."""
-    kind = sample_type(model)
+def layout_files(model: ModelToSave, probabilities: Sequence[float], trusted_types: Sequence[str]) -> dict[str, str]:
+    """Return the content of every file of the folder except the model, by name.
+
+    Raises ValueError if the sample does not fit the model, see `sample_type`.
+    """
+    dtype = sample_type(model)
     libraries = model.origin.libraries
     return {
-        "MLmodel": _json(_mlmodel(model, kind, trusted_types)),
+        "MLmodel": _json(_mlmodel(model, dtype, trusted_types)),
         "requirements.txt": "".join(f"{name}=={libraries[name]}\n" for name in sorted(libraries)),
         "python_env.yaml": f"python: {platform.python_version()}\ndependencies:\n- -r requirements.txt\n",
         EXAMPLE: json.dumps(
             {"columns": list(model.features), "data": _cells(model.sample)}, allow_nan=False, ensure_ascii=False
         ),
-        EXPECTED: _json({"dtype": kind, "probability_of_failure": list(probabilities)}),
+        EXPECTED: _json({"dtype": dtype, "probability_of_failure": list(probabilities)}),
         CARD: model.model_card,
     }
 
 
 def read_sample(example: bytes, expected: bytes) -> RecordedSample:
     """Return the recorded sample from the content of its two files."""
-    cells, answers = json.loads(example), json.loads(expected)
-    rows = pd.DataFrame(cells["data"], columns=cells["columns"], dtype=answers["dtype"])
-    return RecordedSample(rows, tuple(answers["probability_of_failure"]))
+    frame, recorded = json.loads(example), json.loads(expected)
+    rows = pd.DataFrame(frame["data"], columns=frame["columns"], dtype=recorded["dtype"])
+    return RecordedSample(rows, tuple(recorded["probability_of_failure"]))
 
 
 def sample_type(model: ModelToSave) -> str:
-    """Return the one type of the sample's columns, float32 or float64.
+    """Return the common dtype of the sample's columns, float32 or float64.
 
-    Raises ValueError when its columns are not the model's features, or are of several or of other types, or when it
-    has no rows or an infinite value.
+    Raises ValueError if its columns are not the model's features, have different or other dtypes, or if it has no rows
+    or an infinite value.
     """
     if tuple(model.sample.columns) != tuple(model.features):
         raise ValueError("The sample's columns are not the model's features in order. Pass frame[list(features)].")
-    kinds = {str(kind) for kind in model.sample.dtypes}
-    if len(kinds) != 1 or not kinds <= _MLFLOW_TYPES.keys() or model.sample.empty:
+    dtypes = {str(dtype) for dtype in model.sample.dtypes}
+    if len(dtypes) != 1 or not dtypes <= _MLFLOW_TYPES.keys() or model.sample.empty:
         raise ValueError(
             f"The sample needs at least one row, and all its columns float32 or all float64; it has "
-            f"{len(model.sample)} rows of {', '.join(sorted(kinds)) or 'no type'}. Pass some of the rows that the "
+            f"{len(model.sample)} rows of {', '.join(sorted(dtypes)) or 'no type'}. Pass some of the rows that the "
             f"model was trained on."
         )
     if np.isinf(model.sample.to_numpy()).any():
         raise ValueError("The sample holds an infinite value, which no feature may have. Find where it comes from.")
-    return kinds.pop()
+    return dtypes.pop()
 
 
 def _cells(sample: pd.DataFrame) -> list[list[float | None]]:
-    # JSON has no NaN: an absent value is null, and comes back as NaN.
+    # JSON has no NaN: a missing value is written as null and read as NaN.
     return [[None if pd.isna(cell) else float(cell) for cell in row] for row in sample.itertuples(index=False)]
 
 
-def _mlmodel(model: ModelToSave, kind: str, trusted_types: Sequence[str]) -> dict[str, Any]:
-    inputs = [{"type": _MLFLOW_TYPES[kind], "name": name, "required": True} for name in model.features]
+def _mlmodel(model: ModelToSave, dtype: str, trusted_types: Sequence[str]) -> dict[str, Any]:
+    inputs = [{"type": _MLFLOW_TYPES[dtype], "name": name, "required": True} for name in model.features]
     outputs = [{"type": "tensor", "tensor-spec": {"dtype": "float64", "shape": [-1, 2]}}]
     return {
         "flavors": {
@@ -95,7 +96,7 @@ def _mlmodel(model: ModelToSave, kind: str, trusted_types: Sequence[str]) -> dic
             },
             "sklearn": {
                 "code": None,
-                "pickled_model": MODEL,  # MLflow's word for the file, whatever its format
+                "pickled_model": MODEL,  # MLflow's key for the model file of any format
                 "serialization_format": "skops",
                 "skops_trusted_types": list(trusted_types),
                 "sklearn_version": model.origin.libraries["scikit-learn"],
@@ -114,5 +115,5 @@ def _mlmodel(model: ModelToSave, kind: str, trusted_types: Sequence[str]) -> dic
 
 
 def _json(value: dict[str, Any]) -> str:
-    # JSON is YAML too, so MLflow reads it and no YAML library is needed.
+    # JSON is valid YAML, so MLflow can read it and no YAML library is needed.
     return json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

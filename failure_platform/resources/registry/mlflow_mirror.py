@@ -1,11 +1,9 @@
-"""A one-way mirror of the registry in an MLflow store, so that `mlflow ui` shows versions, figures and aliases.
+"""A one-way mirror of the registry in an MLflow store, so that `mlflow ui` shows versions, metrics and aliases.
 
-What belongs here: what a version, a comparison and a decision are called in MLflow. What does not: anything that the
-platform itself reads; nobody decides there, and the store can be deleted and made again. Needs the extra `mlflow`.
-
-Words: a target is the experiment and the registered model `failure_platform.<target>`; a version is a run (params,
-figures, tags, its folder as artefact `model`) and a model version; the log moves the aliases `production` and
-`candidate`, and is told in the model version's description.
+The platform never reads it: the store can be deleted and is rebuilt. It needs the extra `mlflow`. A target is an
+experiment and the registered model `failure_platform.<target>`; a version is a run (parameters, metrics, tags, its
+folder as artifact `model`) and a model version; the decision log sets the aliases `production` and `candidate` and is
+copied into the model version's description.
 """
 
 import os
@@ -14,47 +12,47 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from failure_platform.domain.deciding.log import DecisionLine, state
+from failure_platform.domain.deciding.log import DecisionLine, version_state
 from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
 from failure_platform.resources.registry.registry import Registry
 from failure_platform.resources.storage.locks import exclusive_lock
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion as Mirrored
+    from mlflow.entities.model_registry import ModelVersion as MlflowModelVersion
 
-PREFIX = "failure_platform"
+MODEL_NAME_PREFIX = "failure_platform"
 _VERSION, _COMPARISON = "version", "comparison"  # tags
-# Without it MLflow's page of the experiment opens on language-model traces, of which there are none.
-_OPENS_ON_FIGURES = {"mlflow.experimentKind": "custom_model_development"}
-_LONGEST_PARAM = 6000  # MLflow's own limit
+# Without this tag MLflow's experiment page opens on language-model traces, which do not exist here.
+_EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+_MAX_PARAM_LENGTH = 6000  # MLflow's own limit
 
 
 class MlflowMissingError(Exception):
-    """The extra is not installed; the message says how to install it."""
+    """The extra `mlflow` is not installed; the message states how to install it."""
 
 
 def mirror(registry: Registry, targets: Iterable[str], folder: Path) -> dict[str, int]:
-    """Bring the store in `folder` up to date with the registry. Done again, it adds nothing.
+    """Update the store in `folder` from the registry; idempotent.
 
     Returns the number of versions in the store, by target.
 
     Raises:
         MlflowMissingError: MLflow is not installed.
-        KeyError: a version that the registry names is gone.
+        KeyError: a version that the registry lists no longer exists.
     """
     with exclusive_lock(folder):
         client = _client(folder)
         return {target: _mirror_target(client, registry, target, folder) for target in targets}
 
 
-def store(folder: Path) -> str:
-    """Return the address of the store in a folder, for `mlflow ui --backend-store-uri`."""
+def store_uri(folder: Path) -> str:
+    """Return the URI of the store in a folder, for `mlflow ui --backend-store-uri`."""
     return f"sqlite:///{(folder / 'mlflow.db').resolve()}"
 
 
 def _client(folder: Path) -> "MlflowClient":
-    # MLflow reads these when it is imported.
+    # MLflow reads these variables at import.
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("DO_NOT_TRACK", "true")
     try:
@@ -64,7 +62,7 @@ def _client(folder: Path) -> "MlflowClient":
             "The setting `mlflow` is on, but MLflow is not installed. Install the extra, "
             "`pip install 'failure-platform[mlflow]'`, or switch the setting off. Nothing else needs it."
         ) from error
-    return MlflowClient(tracking_uri=store(folder), registry_uri=store(folder))
+    return MlflowClient(tracking_uri=store_uri(folder), registry_uri=store_uri(folder))
 
 
 def _mirror_target(client: "MlflowClient", registry: Registry, target: str, folder: Path) -> int:
@@ -72,24 +70,24 @@ def _mirror_target(client: "MlflowClient", registry: Registry, target: str, fold
     if not rows:
         return 0
     log, comparisons = registry.history(target), registry.comparisons(target)
-    name = f"{PREFIX}.{target}"
+    name = f"{MODEL_NAME_PREFIX}.{target}"
     experiment = client.get_experiment_by_name(name)
-    known = experiment.experiment_id if experiment else None
-    place = (folder / "artifacts" / target).resolve().as_uri()
-    experiment_id = known or client.create_experiment(name, place, _OPENS_ON_FIGURES)
+    existing_id = experiment.experiment_id if experiment else None
+    artifacts = (folder / "artifacts" / target).resolve().as_uri()
+    experiment_id = existing_id or client.create_experiment(name, artifacts, _EXPERIMENT_TAGS)
     if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name, description=f"Mirror of the target '{target}'. Decide in the platform.")
-    mirrored = {found.tags.get(_VERSION): found for found in client.search_model_versions(f"name = '{name}'")}
+    mirrored = {existing.tags.get(_VERSION): existing for existing in client.search_model_versions(f"name = '{name}'")}
     for row in rows:
         run_id = _run(client, experiment_id, row, registry.folder(row.version))
         newest = next((c for c in comparisons if c.candidate == row.version), None)
         if newest is not None:
-            _figures(client, run_id, newest)
+            _log_comparison(client, run_id, newest)
         if row.version not in mirrored:
             source = f"{client.get_run(run_id).info.artifact_uri}/model"
             mirrored[row.version] = client.create_model_version(name, source, run_id, {_VERSION: row.version})
         _describe(client, mirrored[row.version], row, newest, log)
-    _aliases(client, name, rows, log, {version: str(found.version) for version, found in mirrored.items()})
+    _aliases(client, name, rows, log, {version: str(entry.version) for version, entry in mirrored.items()})
     return len(rows)
 
 
@@ -97,7 +95,7 @@ def _run(client: "MlflowClient", experiment_id: str, row: ModelVersion, folder: 
     for run in client.search_runs([experiment_id], f"tags.`{_VERSION}` = '{row.version}'"):
         if run.info.status == "FINISHED":
             return str(run.info.run_id)
-        client.delete_run(run.info.run_id)  # left half-way by a mirror that was killed
+        client.delete_run(run.info.run_id)  # incomplete: the mirror was killed while writing it
     created = int(row.created_at.replace(tzinfo=UTC).timestamp() * 1000)
     run = client.create_run(
         experiment_id,
@@ -107,10 +105,10 @@ def _run(client: "MlflowClient", experiment_id: str, row: ModelVersion, folder: 
     )
     run_id = str(run.info.run_id)
     for key, value in {**_facts(row), **dict(_flat(row.recipe)), **dict(_flat(row.facts, "training."))}.items():
-        client.log_param(run_id, key, str(value)[:_LONGEST_PARAM])
-    for key, figure in {**row.metrics, **_out_of_fold(row)}.items():
-        if figure is not None:
-            client.log_metric(run_id, f"training.{key}", figure)
+        client.log_param(run_id, key, str(value)[:_MAX_PARAM_LENGTH])
+    for key, value in {**row.metrics, **_out_of_fold(row)}.items():
+        if value is not None:
+            client.log_metric(run_id, f"training.{key}", value)
     client.log_artifacts(run_id, str(folder), "model")
     client.set_terminated(run_id, "FINISHED", end_time=created)
     return run_id
@@ -133,7 +131,7 @@ def _facts(row: ModelVersion) -> Mapping[str, object]:
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, object]]:
-    """Yield the values of nested mappings under names with dots; tables (lists of mappings) are no parameters."""
+    """Yield the values of nested mappings under dotted names, without tables (lists of mappings)."""
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
@@ -142,28 +140,28 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, ob
 
 
 def _out_of_fold(row: ModelVersion) -> Mapping[str, float | None]:
-    """Return the figures of the chosen setting on the training side's later folds."""
+    """Return the out-of-fold metrics of the chosen setting."""
     tried = row.facts.get("tried")
     best = min(tried, key=lambda one: one["log_loss"]) if tried else {}
     return {key: best[key] for key in ("log_loss", "roc_auc", "average_precision") if key in best}
 
 
-def _figures(client: "MlflowClient", run_id: str, record: ComparisonRecord) -> None:
+def _log_comparison(client: "MlflowClient", run_id: str, record: ComparisonRecord) -> None:
     if client.get_run(run_id).data.tags.get(_COMPARISON) == record.id:
         return
     compared = record.comparison
-    for key, figure in compared.candidate.items():
-        if figure is not None:
-            client.log_metric(run_id, key, figure)
+    for key, value in compared.candidate.items():
+        if value is not None:
+            client.log_metric(run_id, key, value)
     client.set_tag(run_id, "verdict", compared.verdict.outcome)
     client.set_tag(run_id, "verdict_reason", compared.verdict.reason)
     client.set_tag(run_id, "compared_with", record.production or "base rate")
-    client.set_tag(run_id, _COMPARISON, record.id)  # last: says that the others are there
+    client.set_tag(run_id, _COMPARISON, record.id)  # last, so that it marks the others as complete
 
 
 def _describe(
     client: "MlflowClient",
-    mirrored: "Mirrored",
+    mirrored: "MlflowModelVersion",
     row: ModelVersion,
     record: ComparisonRecord | None,
     log: Sequence[DecisionLine],
@@ -173,19 +171,19 @@ def _describe(
     if verdict is not None:
         lines.append(f"Verdict {verdict.outcome}: {verdict.reason}")
     lines += [
-        f"{line.decided_at:%Y-%m-%d %H:%M} UTC: {line.decision} by {line.who}: {line.why}" + _gates(line)
+        f"{line.decided_at:%Y-%m-%d %H:%M} UTC: {line.decision} by {line.who}: {line.why}" + _gate_result(line)
         for line in log
         if line.version == row.version
     ]
     description = "\n\n".join(lines)
     if mirrored.description != description:
         client.update_model_version(mirrored.name, mirrored.version, description)
-    for tag, value in {"state": state(row.version, log), "verdict": verdict.outcome if verdict else ""}.items():
+    for tag, value in {"state": version_state(row.version, log), "verdict": verdict.outcome if verdict else ""}.items():
         if value and mirrored.tags.get(tag) != value:
             client.set_model_version_tag(mirrored.name, mirrored.version, tag, value)
 
 
-def _gates(line: DecisionLine) -> str:
+def _gate_result(line: DecisionLine) -> str:
     return f" (the gates said: {line.evidence['advice']})" if line.evidence else ""
 
 
@@ -197,12 +195,12 @@ def _aliases(
     numbers: Mapping[str | None, str],
 ) -> None:
     wanted = {
-        alias: next((numbers[row.version] for row in reversed(rows) if state(row.version, log) == alias), None)
+        alias: next((numbers[row.version] for row in reversed(rows) if version_state(row.version, log) == alias), None)
         for alias in ("production", "candidate")
     }
-    there = client.get_registered_model(name).aliases
+    existing = client.get_registered_model(name).aliases
     for alias, number in wanted.items():
-        if number is not None and str(there.get(alias)) != number:
+        if number is not None and str(existing.get(alias)) != number:
             client.set_registered_model_alias(name, alias, number)
-        elif number is None and alias in there:
+        elif number is None and alias in existing:
             client.delete_registered_model_alias(name, alias)

@@ -1,10 +1,7 @@
-"""A version's folder on disk: written whole or not at all, and read only when it is what was written.
+"""A version's model folder: written atomically, verified by hash, and read without unpickling.
 
-What belongs here: skops, the fixed list of types a model may hold, hashes, and moving a folder into place. What does
-not: which versions there are (resources.registry) and the words inside the text files (resources.mlflow_layout).
-
-Nothing here unpickles. A model file is read only after its sha256 agrees with the registry's row, and then builds only
-types that skops trusts by itself (scikit-learn's estimators, numpy's arrays) or that stand in ALLOWED_TYPES.
+A model file is read only after its sha256 matches the registry's row. It then creates only types that skops trusts by
+default (scikit-learn's estimators, numpy's arrays) or that are listed in ALLOWED_TYPES.
 """
 
 import hashlib
@@ -21,35 +18,35 @@ import numpy as np
 import pandas as pd
 
 from failure_platform.domain.model_version import ModelToSave
-from failure_platform.resources.registry import mlflow_layout, model_files
+from failure_platform.resources.registry import mlflow_layout
 from failure_platform.resources.registry.mlflow_layout import EXAMPLE, EXPECTED, MODEL, RecordedSample
 
 RECORDED = ("scikit-learn", "skops", "numpy", "scipy", "pandas")
-# What a family's figures depend on besides: another version of them gives another model, so another name.
+# Further libraries that a family's results depend on: with another version of them the model has another name.
 RECORDED_OF_FAMILY = {"sequence": ("torch", "skorch")}
 
-# How many leading parts of a version must agree before a model is read. scikit-learn keeps no promise about its fitted
-# attributes between minor versions; skops is at 0.x, where a minor version may change the file; numpy keeps its
-# arrays readable within a major version.
-_MUST_AGREE = {"scikit-learn": 2, "skops": 2, "numpy": 1}
+# Number of leading parts of a library's version that must match before a model is read. scikit-learn guarantees nothing
+# about fitted attributes between minor versions; skops is at 0.x, where a minor version may change the file format;
+# numpy arrays stay readable within a major version.
+_MATCHING_PARTS = {"scikit-learn": 2, "skops": 2, "numpy": 1}
 
 
-def installed(family: str = "") -> dict[str, str]:
-    """Return the version of each library that the figures of a family's models depend on."""
+def installed_libraries(family: str = "") -> dict[str, str]:
+    """Return the installed version of each library that the results of a family's models depend on."""
     return {name: version(name) for name in (*RECORDED, *RECORDED_OF_FAMILY.get(family, ()))}
 
 
-def disagreements(recorded: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
-    """Return one phrase for each library that is too far from the recorded one; an empty list when all may be used."""
+def incompatible_libraries(recorded: Mapping[str, str], installed: Mapping[str, str]) -> list[str]:
+    """Return a phrase for each library whose installed version is incompatible with the recorded one."""
     return [
-        f"{name} {recorded[name]} (here: {here[name]})"
-        for name, parts in _MUST_AGREE.items()
-        if recorded[name].split(".")[:parts] != here[name].split(".")[:parts]
+        f"{name} {recorded[name]} (here: {installed[name]})"
+        for name, parts in _MATCHING_PARTS.items()
+        if recorded[name].split(".")[:parts] != installed[name].split(".")[:parts]
     ]
 
 
-# What the model families hold beyond skops' own list, tried with scikit-learn 1.9 and skops 0.16. Each is data or a
-# pure function of scikit-learn, numpy or this platform. Never filled from what a file asks for.
+# Types that the model families contain beyond skops' own list, tested with scikit-learn 1.9 and skops 0.16. Each is
+# data or a pure function of scikit-learn, numpy or this platform. Never extended by what a file requests.
 ALLOWED_TYPES = (
     "failure_platform.domain.training.calibration.Corrected",
     "failure_platform.domain.training.incremental.OnTop",
@@ -59,44 +56,46 @@ ALLOWED_TYPES = (
     "sklearn.feature_selection._univariate_selection.f_classif",
     "sklearn.tree._tree.Tree",
 )
-TOLERANCE = 1e-9
+PROBABILITY_TOLERANCE = 1e-9
 _DRAFT, _DISCARDED = ".draft-", ".discarded-"
 
 
 class ModelRefusedError(Exception):
-    """A model must not be used; the message says which, why, and what to do."""
+    """A model must not be used; the message states which, why, and what to do."""
 
 
-def probabilities(pipeline: Any, rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def failure_probabilities(pipeline: Any, rows: pd.DataFrame) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Return the probability of failure of each row, shape (rows,)."""
     return np.asarray(pipeline.predict_proba(rows), dtype=np.float64)[:, 1]
 
 
-def write_draft(model: ModelToSave, beside: Path) -> tuple[Path, dict[str, str]]:
-    """Write a version's files into a new folder in `beside`, on disk for certain.
+def write_draft(model: ModelToSave, parent: Path) -> tuple[Path, dict[str, str]]:
+    """Write a version's files into a new folder in `parent`, synced to disk.
 
     Returns:
-        the folder, and the sha256 of each of its files by name.
+        The folder, and the sha256 of each of its files by name.
 
     Raises:
-        ModelRefusedError: the model holds a type that is not allowed, or says something else once read back.
+        ModelRefusedError: the model contains a type that is not allowed, or gives other probabilities once read back.
         ValueError: the sample does not fit the model.
     """
-    mlflow_layout.sample_type(model)  # before a model is asked about a sample that does not fit
-    # skops takes two seconds to import, since it imports all of scikit-learn; runs that only ingest never pay for it.
+    mlflow_layout.sample_type(model)  # raises before predict_proba is called with a sample that does not fit
+    # skops takes two seconds to import, because it imports all of scikit-learn; runs that only ingest avoid this.
     from skops.io import dumps
 
     packed = dumps(model.pipeline)
-    said = probabilities(model.pipeline, model.sample)
-    again = probabilities(_unpack(packed, f"The new model {model.origin.version}"), model.sample)
-    if not np.allclose(said, again, rtol=0, atol=TOLERANCE):
+    before = failure_probabilities(model.pipeline, model.sample)
+    after = failure_probabilities(_unpack(packed, f"The new model {model.origin.version}"), model.sample)
+    if not np.allclose(before, after, rtol=0, atol=PROBABILITY_TOLERANCE):
         raise ModelRefusedError(
             f"The new model {model.origin.version} gives other probabilities once saved and read back (up to "
-            f"{np.abs(said - again).max():.3g} apart). It was not saved: this family cannot be kept by skops."
+            f"{np.abs(before - after).max():.3g} apart). It was not saved: this family cannot be kept by skops."
         )
-    contents = {name: text.encode() for name, text in mlflow_layout.texts(model, said.tolist(), ALLOWED_TYPES).items()}
+    contents = {
+        name: text.encode() for name, text in mlflow_layout.layout_files(model, before.tolist(), ALLOWED_TYPES).items()
+    }
     contents[MODEL] = packed
-    draft = beside / f"{_DRAFT}{model.origin.version}-{uuid.uuid4().hex}"
+    draft = parent / f"{_DRAFT}{model.origin.version}-{uuid.uuid4().hex}"
     draft.mkdir()
     for name, content in contents.items():
         with (draft / name).open("xb") as file:
@@ -107,8 +106,8 @@ def write_draft(model: ModelToSave, beside: Path) -> tuple[Path, dict[str, str]]
     return draft, {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
 
 
-def put_in_place(draft: Path, folder: Path) -> None:
-    """Give a draft its name, in one step; what stood there is set aside first and then removed."""
+def replace_folder(draft: Path, folder: Path) -> None:
+    """Rename a draft to `folder`; an existing folder is renamed first and removed afterwards."""
     discarded = None
     if folder.exists():
         discarded = folder.with_name(f"{_DISCARDED}{folder.name}-{uuid.uuid4().hex}")
@@ -119,50 +118,51 @@ def put_in_place(draft: Path, folder: Path) -> None:
         shutil.rmtree(discarded)
 
 
-def sweep(beside: Path) -> None:
-    """Remove what killed writers left in a folder. Call it only while its `exclusive_lock` is held."""
+def remove_leftovers(parent: Path) -> None:
+    """Remove the drafts that killed writers left in a folder. Call it only while its `exclusive_lock` is held."""
     for pattern in (f"{_DRAFT}*", f"{_DISCARDED}*"):
-        for leftover in beside.glob(pattern):
+        for leftover in parent.glob(pattern):
             shutil.rmtree(leftover)
 
 
 def verified_bytes(folder: Path, files: Mapping[str, str]) -> dict[str, bytes]:
     """Return the content of each recorded file, by name.
 
-    Raises ModelRefusedError when one is missing or has other bytes than when it was saved.
+    Raises ModelRefusedError if one cannot be read or does not match its sha256.
     """
-    contents, found = {}, []
+    contents, faults = {}, []
     for name, sha256 in files.items():
         try:
             contents[name] = (folder / name).read_bytes()
         except OSError as error:
-            found.append(f"{name} cannot be read ({error.strerror})")
+            faults.append(f"{name} cannot be read ({error.strerror})")
             continue
         if hashlib.sha256(contents[name]).hexdigest() != sha256:
-            found.append(f"{name} has other bytes")
-    if found:
+            faults.append(f"{name} has other bytes")
+    if faults:
         raise ModelRefusedError(
-            f"The model in {folder} is not what was saved: {'; '.join(found)}. It was not loaded. Put the folder back "
+            f"The model in {folder} is not what was saved: {'; '.join(faults)}. It was not loaded. Put the folder back "
             f"from a backup, or materialise candidate_model with the same data, which writes the version again."
         )
     return contents
 
 
-def read(folder: Path, files: Mapping[str, str], recorded: Mapping[str, str]) -> tuple[Any, RecordedSample]:
+def load_model(folder: Path, files: Mapping[str, str], recorded: Mapping[str, str]) -> tuple[Any, RecordedSample]:
     """Return a version's pipeline and its recorded sample.
 
     Args:
-        folder: where the version lies.
+        folder: the version's folder.
         files: the sha256 of each file by name, from the registry's row.
-        recorded: the libraries the version was made with, from the registry's row.
+        recorded: the libraries the version was trained with, from the registry's row.
 
     Raises:
-        ModelRefusedError: a file differs, libraries are too far apart, or the file asks for a type that is not allowed.
+        ModelRefusedError: a file differs, a library is incompatible, or the model file requests a type that is not
+            allowed.
     """
-    if apart := model_files.disagreements(recorded, model_files.installed()):
+    if incompatible := incompatible_libraries(recorded, installed_libraries()):
         raise ModelRefusedError(
-            f"The model in {folder} was made with {', '.join(apart)}, and may say something else here. Install the "
-            f"versions in its requirements.txt, or train a new candidate with those installed."
+            f"The model in {folder} was made with {', '.join(incompatible)}, and may give other probabilities here. "
+            f"Install the versions in its requirements.txt, or train a new candidate with those installed."
         )
     contents = verified_bytes(folder, files)
     sample = mlflow_layout.read_sample(contents[EXAMPLE], contents[EXPECTED])

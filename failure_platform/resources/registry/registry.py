@@ -1,8 +1,7 @@
-"""The door to the model registry: immutable versions, their comparisons, and the log of what is in production.
+"""The model registry: immutable versions, their comparisons, and the log of decisions about them.
 
-What belongs here: putting folders and rows together so that a version is there whole or not at all, and decisions as
-compare-and-swap. What does not: the rules of a decision (domain.deciding.decisions), files (resources.model_files), SQL
-(resources.registry_tables).
+A version's folder and row are written such that it exists completely or not at all; a decision is a compare-and-swap on
+the version in production.
 """
 
 import contextlib
@@ -75,7 +74,7 @@ class Registry:
             raise ValueError(f"target '{target}' cannot name a folder. Use letters, digits, _ and - only.")
         beside = self._root / target
         with exclusive_lock(beside):
-            model_files.sweep(beside)
+            model_files.remove_leftovers(beside)
             known = self._find(version)
             if known is not None and self._whole(known):
                 with self._lake.write() as con:
@@ -89,7 +88,7 @@ class Registry:
             with self._lake.write() as con:
                 tables.create(con)
                 tables.add_version(con, row)
-                model_files.put_in_place(draft, beside / version)
+                model_files.replace_folder(draft, beside / version)
         return self.version(version)
 
     def folder(self, version: str) -> Path:
@@ -102,7 +101,7 @@ class Registry:
         Raises KeyError when there is no such version, ModelRefusedError when it must not be used.
         """
         row = self.version(version)
-        pipeline, _ = model_files.read(self._folder(row), row.files, row.libraries)
+        pipeline, _ = model_files.load_model(self._folder(row), row.files, row.libraries)
         return LoadedModel(pipeline, row)
 
     def verify(self, version: str) -> float:
@@ -112,7 +111,7 @@ class Registry:
         Raises KeyError when there is no such version, ModelRefusedError when it does not say the same.
         """
         row = self.version(version)
-        return fresh_process.ask(self._folder(row), row.files, row.libraries)
+        return fresh_process.verify_model(self._folder(row), row.files, row.libraries)
 
     def version(self, version: str) -> ModelVersion:
         """Return a version's row. Raises KeyError when there is none."""

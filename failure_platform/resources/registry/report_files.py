@@ -1,7 +1,4 @@
-"""Where reports lie: `<reports folder>/<target>/<comparison id>/`, report.html, its pictures and the model card.
-
-What belongs here: writing and finding them. What does not: what they say (domain.report).
-"""
+"""Writes and finds report files: page, pictures and model card in `<reports folder>/<target>/<comparison id>/`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,14 +11,14 @@ _CARD = "model_card.md"
 
 
 def report_file(reports_folder: Path, record: ComparisonRecord) -> Path:
-    """Return where the report of a comparison lies, or would lie."""
+    """Return the path of a comparison's report, whether or not it exists."""
     return reports_folder / record.target / record.id / _REPORT
 
 
 def write_report(
     reports_folder: Path, record: ComparisonRecord, html: str, card: str, pictures: Mapping[str, bytes]
 ) -> Path:
-    """Write the page, the model card (Markdown) and the pictures (PNG, by name), in the place of earlier ones.
+    """Write the page, the model card (Markdown) and the pictures (PNG, by name), replacing earlier ones.
 
     Returns the page's path.
     """
@@ -30,7 +27,7 @@ def write_report(
     (file.parent / _CARD).write_text(card, encoding="utf-8")
     for name, png in pictures.items():
         (file.parent / f"{name}.png").write_bytes(png)
-    # Whoever opens the report meanwhile sees the old one or the new one.
+    # A reader that opens the report meanwhile gets the complete old or the complete new one.
     with atomic_files.atomic_write(file) as draft:
         draft.write_text(html, encoding="utf-8")
     return file

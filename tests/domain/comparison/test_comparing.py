@@ -14,7 +14,7 @@ import pytest
 from sklearn import metrics as sk
 
 from failure_platform.domain.comparison.comparing import compare
-from failure_platform.domain.comparison.holdout import Scored, holdout_id
+from failure_platform.domain.comparison.holdout import ModelScores, holdout_id
 from failure_platform.domain.comparison.resampling import cautious_auc_interval, interval
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.table import improved
@@ -28,23 +28,23 @@ from support.modelling_lake import HOUR, T0, SmallLake
 QUICK = ComparisonSettings(repetitions=300)
 
 
-def _scores(y: np.ndarray, strength: float, rng: np.random.Generator, shared: np.ndarray | None = None) -> Scored:
+def _scores(y: np.ndarray, strength: float, rng: np.random.Generator, shared: np.ndarray | None = None) -> ModelScores:
     """Probabilities that separate failures by `strength` standard deviations; `shared` noise makes models alike."""
     noise = rng.normal(size=len(y)) if shared is None else 0.9 * shared + 0.44 * rng.normal(size=len(y))
     odds = np.log(y.mean() / (1 - y.mean())) + strength * (strength * (y - 0.5) + noise)
-    return Scored(1 / (1 + np.exp(-odds)), 0.3)
+    return ModelScores(1 / (1 + np.exp(-odds)), 0.3)
 
 
 def _labels(vehicles: int, failures: int, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(np.arange(vehicles) < failures).astype(np.int8)
 
 
-def _compare(y: np.ndarray, candidate: Scored, production: Scored | None = None, **other: Any) -> Comparison:
-    asked_of = {"base_rate": max(float(y.mean()), 0.01) if len(y) else 0.05, "uses": 1, "settings": QUICK, **other}
-    asked = np.datetime64(T0, "us") + np.arange(len(y)) * np.timedelta64(HOUR)
-    vehicles = pd.DataFrame({"KNR": [f"K{i}" for i in range(len(y))], "predicted_at": asked, "label": y})
+def _compare(y: np.ndarray, candidate: ModelScores, production: ModelScores | None = None, **other: Any) -> Comparison:
+    arguments = {"base_rate": max(float(y.mean()), 0.01) if len(y) else 0.05, "uses": 1, "settings": QUICK, **other}
+    predicted_at = np.datetime64(T0, "us") + np.arange(len(y)) * np.timedelta64(HOUR)
+    vehicles = pd.DataFrame({"KNR": [f"K{i}" for i in range(len(y))], "predicted_at": predicted_at, "label": y})
     vehicles = vehicles.assign(MODELO="A", MOTOR=None, COR=None, failure_group=None)
-    return compare(vehicles, candidate, production, **asked_of)
+    return compare(vehicles, candidate, production, **arguments)
 
 
 def test_the_same_model_twice_is_no_evidence() -> None:
@@ -62,7 +62,7 @@ def test_the_same_model_twice_is_no_evidence() -> None:
 def test_too_few_failures_are_not_judged_however_good_the_ranking_looks() -> None:
     """Four failures that happen to rank first prove little: the reason shows an interval that says so."""
     y = (np.arange(190) < 4).astype(np.int8)
-    perfect = Scored(np.where(y == 1, 0.9, np.linspace(0.05, 0.01, 190)), 0.5)
+    perfect = ModelScores(np.where(y == 1, 0.9, np.linspace(0.05, 0.01, 190)), 0.5)
     compared = _compare(y, perfect, settings=ComparisonSettings())
     assert compared.verdict.outcome == "not_judged"
     auc = compared.table[METRICS.index("roc_auc")]
@@ -105,7 +105,7 @@ def test_probabilities_that_mislead_are_no_usable_signal() -> None:
     """A model that ranks well but shouts certainty costs more than saying the base rate; it is not promoted on rank."""
     rng = np.random.default_rng(7)
     y = _labels(2000, 120, rng)
-    loud = Scored(np.clip(_scores(y, 0.8, rng).p * 12, 0, 0.999), 0.5)
+    loud = ModelScores(np.clip(_scores(y, 0.8, rng).p * 12, 0, 0.999), 0.5)
     verdict = _compare(y, loud).verdict
     assert verdict.outcome == "no_signal"
     assert "log loss" in verdict.reason
@@ -126,7 +126,7 @@ def test_intervals_are_centred_on_the_figure_and_undefined_ones_are_none() -> No
 @pytest.mark.parametrize("y", [np.empty(0, np.int8), np.zeros(40, np.int8), np.ones(40, np.int8)])
 def test_no_vehicles_or_one_class_is_a_verdict_and_no_crash(y: np.ndarray) -> None:
     """An empty or one-sided comparison is stored, drawn and explained like any other."""
-    compared = _compare(y, Scored(np.linspace(0.1, 0.9, len(y)), 0.5), Scored(np.full(len(y), 0.2), 0.5))
+    compared = _compare(y, ModelScores(np.linspace(0.1, 0.9, len(y)), 0.5), ModelScores(np.full(len(y), 0.2), 0.5))
     assert compared.verdict.outcome == "not_judged"
     assert Comparison.from_dict(json.loads(json.dumps(compared.as_dict(), allow_nan=False))) == compared
     assert all(draw(compared).startswith(b"\x89PNG") for draw in (roc_png, precision_recall_png, calibration_png))
@@ -153,7 +153,7 @@ def test_a_comparison_survives_storage_and_draws_the_same_pictures() -> None:
 def test_few_good_vehicles_are_as_little_evidence_as_few_failures() -> None:
     """Ten good vehicles among 400 failed ones cannot show that a model tells them apart."""
     y = (np.arange(410) >= 10).astype(np.int8)
-    perfect = Scored(np.where(y == 1, 0.9, 0.1), 0.5)
+    perfect = ModelScores(np.where(y == 1, 0.9, 0.1), 0.5)
     verdict = _compare(y, perfect).verdict
     assert verdict.outcome == "not_judged"
     assert "of failed and of good ones at least 30" in verdict.reason
@@ -161,8 +161,8 @@ def test_few_good_vehicles_are_as_little_evidence_as_few_failures() -> None:
 
 def test_a_wrong_better_is_shared_among_all_comparisons_on_a_holdout() -> None:
     """However many candidates follow, their chances to lie above their interval add up to alpha at most."""
-    gate = ComparisonSettings(interval_level=0.95)
-    chances = [(1 - gate.level(uses)) / 2 for uses in range(1, 10_000)]
+    settings = ComparisonSettings(interval_level=0.95)
+    chances = [(1 - settings.level(uses)) / 2 for uses in range(1, 10_000)]
     assert chances[0] == pytest.approx(0.025)
     assert sum(chances) < 0.05
     assert all(later < earlier for earlier, later in itertools.pairwise(chances))
@@ -195,7 +195,9 @@ def test_secom_is_never_called_usable_whatever_model_is_compared(
     newest, rng = split.comparison, np.random.default_rng(10)
     right = newest["label"].to_numpy(dtype=float)
     p = 0.01 + 0.98 * np.where(rng.random(len(newest)) < guessed, rng.permutation(right), right)
-    compared = compare(newest, Scored(p, 0.5), None, float(split.training["label"].mean()), 1, ComparisonSettings())
+    compared = compare(
+        newest, ModelScores(p, 0.5), None, float(split.training["label"].mean()), 1, ComparisonSettings()
+    )
     assert compared.failures == 9
     assert compared.verdict.outcome == "not_judged"
     assert f"9 failures among {len(newest)}" in compared.verdict.reason

@@ -42,7 +42,7 @@ def test_both_sides_are_counted() -> None:
     assert (found.old.first, found.new.last) == (datetime(2025, 1, 1), datetime(2025, 1, 30, 3))
     assert (found.added, found.left_out) == (300, 100)
     assert (found.new_features, found.vanished_features) == ((FEATURES[5],), (FEATURES[0],))
-    assert found.looked_at == 4
+    assert found.compared_features == 4
 
 
 def test_a_moved_feature_is_found_and_the_199_others_are_not() -> None:
@@ -51,7 +51,7 @@ def test_a_moved_feature_is_found_and_the_199_others_are_not() -> None:
     new.loc[600:, FEATURES[7]] += 1.0
     found = _difference(old, new)
     (moved,) = found.shifts
-    assert (moved.feature, found.shifted, found.looked_at) == (FEATURES[7], 1, 200)
+    assert (moved.feature, found.shifted, found.compared_features) == (FEATURES[7], 1, 200)
     # Half of a normal distribution lies between two that stand one standard deviation apart: 2 Phi(1/2) - 1.
     assert moved.distance == pytest.approx(0.383, abs=0.07)
     assert moved.median_before == pytest.approx(0, abs=0.15)
@@ -84,7 +84,7 @@ def test_a_side_that_is_gone_and_a_side_that_did_not_change_are_told_apart() -> 
     assert data_difference(frame.iloc[:0], frame, FEATURES, FEATURES) is None
     assert data_difference(frame, frame.iloc[:0], FEATURES, FEATURES) is None
     same = _difference(frame, frame)
-    assert (same.added, same.left_out, same.looked_at, same.shifts) == (0, 0, 0, ())
+    assert (same.added, same.left_out, same.compared_features, same.shifts) == (0, 0, 0, ())
 
 
 def test_a_training_side_is_found_again_by_its_period() -> None:

@@ -12,11 +12,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
-from failure_platform.domain.comparison.importance import MOST_FEATURES, MOST_VEHICLES, Importance, importance
+from failure_platform.domain.comparison.importance import MAX_FEATURES, MAX_VEHICLES, Importance, importance
 
 
 class Counting:
-    """A model that counts how often, and of how many vehicles, it is asked."""
+    """A model that counts its calls and the vehicles it scores."""
 
     def __init__(self, model: Any) -> None:
         self.model, self.vehicles = model, list[int]()
@@ -46,11 +46,11 @@ def _name(feature: int) -> str:
 
 def _found(model: Any, vehicles: int = 1500, features: int = 60, seed: int = 5) -> tuple[Importance, ...]:
     learnt, labels = _plant(vehicles, features)
-    asked, failed = _plant(vehicles, features, seed=1)
+    frame, failed = _plant(vehicles, features, seed=1)
     # One thread: boosting on a busy machine waits for its second one.
     with threadpool_limits(1):
         fitted = model.fit(learnt, labels)
-    return importance(fitted, list(learnt.columns), asked, failed, seed)
+    return importance(fitted, list(learnt.columns), frame, failed, seed)
 
 
 def test_the_features_that_make_failures_lead_in_order() -> None:
@@ -74,13 +74,13 @@ def test_a_feature_that_the_model_cannot_use_is_not_listed() -> None:
 
 
 def test_the_cost_is_bounded_whatever_the_size() -> None:
-    """A model of a thousand features, all used, is asked some dozen times about a sample, not once per feature."""
+    """A model of a thousand features, all used, is called some dozen times on a sample, not once per feature."""
     model = Counting(make_pipeline(SimpleImputer(), LogisticRegression(C=10.0)))
-    found = _found(model, vehicles=MOST_VEHICLES + 1000, features=1000)
-    assert len(found) <= MOST_FEATURES
+    found = _found(model, vehicles=MAX_VEHICLES + 1000, features=1000)
+    assert len(found) <= MAX_FEATURES
     assert [one.feature for one in found[:3]] == [_name(3), _name(17), _name(29)]
     assert len(model.vehicles) <= 55
-    assert sum(model.vehicles) <= 60 * MOST_VEHICLES
+    assert sum(model.vehicles) <= 60 * MAX_VEHICLES
 
 
 def test_the_same_seed_gives_the_same_importances() -> None:

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from failure_platform.domain.comparison.comparing import compare
-from failure_platform.domain.comparison.holdout import Scored
+from failure_platform.domain.comparison.holdout import ModelScores
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.slices import MIN_SLICE_FAILURES, sliced
+from failure_platform.domain.comparison.slices import MIN_SLICE_FAILURES, slice_members
 from failure_platform.domain.comparison.values import Comparison, SliceKind
 
 QUICK = ComparisonSettings(repetitions=400)
@@ -18,12 +18,12 @@ QUICK = ComparisonSettings(repetitions=400)
 
 def _vehicles(rng: np.random.Generator, failures: int, vehicles: int) -> pd.DataFrame:
     y = rng.permutation(np.arange(vehicles) < failures).astype(np.int8)
-    asked = pd.Timestamp("2025-03-20") + pd.to_timedelta(np.sort(rng.random(vehicles)) * 60, unit="D")
+    predicted_at = pd.Timestamp("2025-03-20") + pd.to_timedelta(np.sort(rng.random(vehicles)) * 60, unit="D")
     groups = np.where(y == 1, rng.choice(["1", "2", "4", "5"], vehicles), None)
     return pd.DataFrame(
         {
             "KNR": [f"K{i:05d}" for i in range(vehicles)],
-            "predicted_at": asked,
+            "predicted_at": predicted_at,
             "label": y,
             "MODELO": rng.choice(["A", "B", "C", "D"], vehicles),
             "MOTOR": rng.choice(["1.0", "1.6", None], vehicles),
@@ -33,27 +33,29 @@ def _vehicles(rng: np.random.Generator, failures: int, vehicles: int) -> pd.Data
     )
 
 
-def _pair(y: np.ndarray, rng: np.random.Generator, strength: float = 1.2) -> tuple[Scored, Scored]:
+def _pair(y: np.ndarray, rng: np.random.Generator, strength: float = 1.2) -> tuple[ModelScores, ModelScores]:
     shared = 0.9 * rng.normal(size=len(y))
     old, new = (strength * y + shared + 0.44 * rng.normal(size=len(y)) for _ in range(2))
-    return Scored(1 / (1 + np.exp(3 - old)), 0.2), Scored(1 / (1 + np.exp(3 - new)), 0.2)
+    return ModelScores(1 / (1 + np.exp(3 - old)), 0.2), ModelScores(1 / (1 + np.exp(3 - new)), 0.2)
 
 
-def _compare(vehicles: pd.DataFrame, old: Scored | None, new: Scored, gate: ComparisonSettings = QUICK) -> Comparison:
-    return compare(vehicles, new, old, float(vehicles["label"].mean()), 1, gate)
+def _compare(
+    vehicles: pd.DataFrame, old: ModelScores | None, new: ModelScores, settings: ComparisonSettings = QUICK
+) -> Comparison:
+    return compare(vehicles, new, old, float(vehicles["label"].mean()), 1, settings)
 
 
 def test_every_vehicle_is_in_one_slice_of_each_kind_and_unknown_is_a_value() -> None:
     """Nobody is left out for a missing engine; a failure group holds failed vehicles only."""
     vehicles = _vehicles(np.random.default_rng(1), 120, 900)
     vehicles.loc[vehicles["label"] == 1, "failure_group"] = vehicles["failure_group"].where(vehicles.index % 5 != 0)
-    parts = sliced(vehicles, judging=True)
+    parts = slice_members(vehicles, judge=True)
     counted = Counter()
     for part in parts:
-        counted[part.kind] += len(part.places)
+        counted[part.kind] += len(part.positions)
         column = vehicles["predicted_at"].dt.strftime("%Y-%m") if part.kind == "month" else vehicles[part.kind]
-        assert set(column.iloc[part.places].fillna("unknown")) == {part.value}
-        assert part.failures == vehicles["label"].iloc[part.places].sum()
+        assert set(column.iloc[part.positions].fillna("unknown")) == {part.value}
+        assert part.failures == vehicles["label"].iloc[part.positions].sum()
     assert counted == {"MODELO": 900, "MOTOR": 900, "COR": 900, "month": 900, "failure_group": 120}
     assert {(p.kind, p.value) for p in parts} >= {
         ("MOTOR", "unknown"),
@@ -86,7 +88,7 @@ def test_a_slice_that_the_candidate_breaks_is_flagged_though_all_else_improves()
     y = vehicles["label"].to_numpy()
     old, new = _pair(y, rng)[0], _pair(y, rng, strength=3.0)[1]
     broken = (vehicles["MODELO"] == "C").to_numpy()
-    new = Scored(np.where(broken, rng.permutation(new.p), new.p), new.threshold)
+    new = ModelScores(np.where(broken, rng.permutation(new.p), new.p), new.threshold)
     compared = _compare(vehicles, old, new)
     assert compared.verdict.outcome == "better"
     worst = compared.worst_slice
@@ -114,12 +116,12 @@ def test_a_failure_group_is_compared_by_the_share_of_it_that_is_inspected() -> N
     rng = np.random.default_rng(5)
     vehicles = _vehicles(rng, 300, 1800)
     y = vehicles["label"].to_numpy()
-    old = Scored(0.5 * rng.random(len(y)), 0.2)
+    old = ModelScores(0.5 * rng.random(len(y)), 0.2)
     found = (vehicles["failure_group"] == "2").to_numpy()
     compared = _compare(
         vehicles,
         old,
-        Scored(np.where(found, 0.9, old.p), 0.2),
+        ModelScores(np.where(found, 0.9, old.p), 0.2),
         ComparisonSettings(repetitions=400, inspections_per_day=5),
     )
     group = next(one for one in compared.slices if (one.kind, one.value) == ("failure_group", "2"))

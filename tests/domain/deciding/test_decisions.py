@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from failure_platform.domain.comparison.values import Outcome
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
-from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, production, state
+from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, production, version_state
 from failure_platform.domain.deciding.policy import Gates, Policy, ruling
 from failure_platform.domain.model_version import ComparisonRecord
 from support.comparison_samples import finished
@@ -80,7 +80,7 @@ def test_keeping_leaves_production_as_it_is_and_marks_the_candidate_as_turned_do
     log = promoted(A)
     log.append(take(request(Choice.keep, B, A), log))
     assert production(log) == A
-    assert [state(v, log) for v in (A, B, C)] == ["production", "kept", "candidate"]
+    assert [version_state(v, log) for v in (A, B, C)] == ["production", "kept", "candidate"]
 
 
 def test_the_first_decision_may_keep_when_nothing_is_in_production() -> None:
@@ -92,7 +92,7 @@ def test_rolling_back_needs_no_new_comparison_and_names_what_was_left() -> None:
     log = promoted(A, B)
     log.append(take(request(Choice.roll_back, A, B, why="alarms doubled"), log, comparisons=[]))
     assert (log[-1].production_version, log[-1].previous_version, log[-1].evidence) == (A, B, None)
-    assert state(B, log) == "earlier production"
+    assert version_state(B, log) == "earlier production"
 
 
 @pytest.mark.parametrize("outcome", ["no_evidence", "worse", "no_signal", "not_judged"])
@@ -218,7 +218,7 @@ def retired(version: str, log: list[DecisionLine]) -> list[DecisionLine]:
 def test_a_retired_version_leaves_production_alone_and_cannot_be_used_again() -> None:
     log = retired(A, promoted(A, B))
     assert (production(log), log[-1].production_version, log[-1].version) == (B, B, A)
-    assert [state(v, log) for v in (A, B, C)] == ["retired", "production", "candidate"]
+    assert [version_state(v, log) for v in (A, B, C)] == ["retired", "production", "candidate"]
     for choice in Choice:
         message = refusal(request(choice, A, B), log, comparisons=[compared(A, B)])
         assert "was retired on 2026-03-04" in message
@@ -228,7 +228,7 @@ def test_a_retired_version_leaves_production_alone_and_cannot_be_used_again() ->
 
 def test_a_candidate_that_was_never_in_production_can_be_retired() -> None:
     log = retired(C, promoted(A))
-    assert state(C, log) == "retired"
+    assert version_state(C, log) == "retired"
     assert "cannot be used again" in refusal(request(Choice.promote, C, A), log, comparisons=[compared(C, A)])
 
 

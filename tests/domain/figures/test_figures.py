@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from failure_platform.domain.comparison.importance import Importance
 from failure_platform.domain.comparison.values import Comparison, Slice
-from failure_platform.domain.figures.drawing import LOOKS
+from failure_platform.domain.figures.plotting import MODEL_STYLES
 from failure_platform.domain.report.pictures import Picture, pictures
 from support.report_samples import IMPORTANCES, compared, difference, drawn
 
@@ -100,6 +100,6 @@ def test_what_cannot_be_drawn_is_left_out() -> None:
 
 
 def test_old_and_new_can_be_told_apart_without_colour() -> None:
-    for one, other in pairwise(LOOKS.values()):
+    for one, other in pairwise(MODEL_STYLES.values()):
         assert one.line != other.line
         assert one.marker != other.marker

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from failure_platform.cli.app import app
 from failure_platform.domain.comparison.comparing import compare
-from failure_platform.domain.comparison.holdout import Scored
+from failure_platform.domain.comparison.holdout import ModelScores
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.values import Comparison, Verdict
 from failure_platform.domain.deciding.decisions import decide
@@ -76,9 +76,9 @@ def comparison(of: str, production: str | None = None) -> ComparisonRecord:
             "failure_group": None,
         }
     )
-    old = Scored(1 / (1 + np.exp(3 - risk - rng.normal(size=n))), 0.1) if production else None
+    old = ModelScores(1 / (1 + np.exp(3 - risk - rng.normal(size=n))), 0.1) if production else None
     found = compare(
-        vehicles, Scored(1 / (1 + np.exp(3 - risk)), 0.1), old, 0.05, 1, ComparisonSettings(repetitions=200)
+        vehicles, ModelScores(1 / (1 + np.exp(3 - risk)), 0.1), old, 0.05, 1, ComparisonSettings(repetitions=200)
     )
     stored = Comparison.from_dict(json.loads(json.dumps(found.as_dict())))
     return ComparisonRecord("road_test", of, production, NOW, stored)

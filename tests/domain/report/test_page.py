@@ -15,18 +15,18 @@ from failure_platform.cli.app import app
 from failure_platform.cli.model_commands import NotKnownError, newest_report
 from failure_platform.domain.comparison.values import Outcome, Verdict
 from failure_platform.domain.deciding.policy import Policy
-from failure_platform.domain.metrics import METRIC_WORDS, METRICS
+from failure_platform.domain.metrics import METRIC_DESCRIPTIONS, METRICS
 from failure_platform.domain.report import page
-from failure_platform.domain.report.page import report_html
-from failure_platform.domain.report.tables import (
-    OUTCOMES,
-    figures_table,
+from failure_platform.domain.report.formatting import (
+    OUTCOME_TEXTS,
+    metrics_table,
     number,
     signed,
     slices_table,
     span,
-    worst_slice,
+    worst_slice_text,
 )
+from failure_platform.domain.report.page import report_html
 from failure_platform.resources.registry.report_files import report_file, write_report
 from failure_platform.settings import Settings
 from support.browser import CHROMIUM
@@ -74,8 +74,8 @@ def _squeezed(text: str) -> str:
 
 def test_the_verdict_stands_on_top_and_says_what_follows() -> None:
     """Of every outcome: its word, its reason, its advice, before anything else but the title."""
-    assert set(OUTCOMES) == set(get_args(Outcome))
-    for outcome, words in OUTCOMES.items():
+    assert set(OUTCOME_TEXTS) == set(get_args(Outcome))
+    for outcome, words in OUTCOME_TEXTS.items():
         shown = Read(report_html(report(comparison=replace(compared(), verdict=Verdict(outcome, "Since 3 < 4.")))))
         begin = shown.text.index("Since 3 < 4.")
         assert words.label in shown.text[:begin]
@@ -87,9 +87,9 @@ def test_the_page_tells_every_figure_of_the_comparison() -> None:
     """Old, new, base rate, difference and interval of each figure, and what it means in plain words."""
     told = compared()
     text = Read(report_html(report())).text
-    assert set(METRIC_WORDS) == set(METRICS)
+    assert set(METRIC_DESCRIPTIONS) == set(METRICS)
     for row in told.table:
-        words = METRIC_WORDS[row.metric]
+        words = METRIC_DESCRIPTIONS[row.metric]
         cells = (row.old, row.new, row.base_rate)
         line = f"{words.label} {words.meaning} {' '.join(map(number, cells))} {signed(row.difference)}"
         assert f"{line} {_squeezed(span(row.low, row.high))}" in text
@@ -186,7 +186,7 @@ def test_little_data_gives_a_page_that_says_so(number_of_vehicles: int, producti
     told = compared(1.6, production, number_of_vehicles)
     text = Read(report_html(report(1.6, production, number_of_vehicles))).text
     assert "Cannot be judged" in text
-    rows = figures_table(told)
+    rows = metrics_table(told)
     assert set(rows["says"]) == {"not judged"}
     assert ("nothing is in production yet" in text) == (production is None)
     assert slices_table(told).empty
@@ -195,16 +195,16 @@ def test_little_data_gives_a_page_that_says_so(number_of_vehicles: int, producti
 def test_the_tables_of_the_asset_page_tell_the_same() -> None:
     """One row per figure and per judged slice, the worst slice first; a cell can break, since the page is narrow."""
     told = compared()
-    figures, slices = figures_table(told), slices_table(told)
+    figures, slices = metrics_table(told), slices_table(told)
     by_metric = {row.metric: row for row in told.table}
     assert dict(zip(figures["figure"], figures["new"], strict=True)) == {
-        words.label: number(by_metric[metric].new) for metric, words in METRIC_WORDS.items()
+        words.label: number(by_metric[metric].new) for metric, words in METRIC_DESCRIPTIONS.items()
     }
     assert len(slices) == told.slices_judged > 3
     lowest = min((one for one in told.slices if one.judged), key=lambda one: one.difference or 0)
     assert slices["slice"][0] == f"{lowest.kind} {lowest.value}"
     assert slices["failures"][0] == f"{lowest.failures} of\u00a0{lowest.vehicles}"
-    assert worst_slice(told).startswith(f"{lowest.kind} {lowest.value}: ")
+    assert worst_slice_text(told).startswith(f"{lowest.kind} {lowest.value}: ")
     assert all(" " in cell for table in (figures, slices) for cell in table["interval"])
 
 

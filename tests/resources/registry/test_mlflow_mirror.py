@@ -8,8 +8,8 @@ import pytest
 
 from failure_platform.domain.deciding.log import Choice
 from failure_platform.domain.deciding.policy import Gates, Policy
-from failure_platform.resources.registry.mlflow_mirror import MlflowMissingError, mirror, store
-from failure_platform.resources.registry.model_files import probabilities
+from failure_platform.resources.registry.mlflow_mirror import MlflowMissingError, mirror, store_uri
+from failure_platform.resources.registry.model_files import failure_probabilities
 from failure_platform.resources.registry.registry import Registry
 from support.model_samples import NOW, compared, promote_unverified, registry_in, trained, vehicles, wanted
 
@@ -33,7 +33,7 @@ class Mirrored:
             compared(self.second, self.first, uses=2, outcome="no_evidence", reason=held, candidate={"f1": 0.4})
         )
         self.counted = self.again()
-        self.client = mlflow.MlflowClient(store(self.folder), store(self.folder))
+        self.client = mlflow.MlflowClient(store_uri(self.folder), store_uri(self.folder))
 
     def again(self) -> dict[str, int]:
         return mirror(self.registry, ["road_test", "doors"], self.folder)
@@ -82,11 +82,11 @@ def test_mlflow_itself_loads_the_version_in_production(mirrored: Mirrored, monke
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
     import mlflow.sklearn
 
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", store(mirrored.folder))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store_uri(mirrored.folder))
     loaded = mlflow.sklearn.load_model(f"models:/{NAME}@production")
     frame, _ = vehicles()
     ours = mirrored.registry.load(mirrored.first).pipeline
-    assert (probabilities(loaded, frame) == probabilities(ours, frame)).all()
+    assert (failure_probabilities(loaded, frame) == failure_probabilities(ours, frame)).all()
 
 
 def test_mirroring_again_adds_nothing(mirrored: Mirrored) -> None:

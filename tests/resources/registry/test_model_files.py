@@ -32,7 +32,12 @@ from failure_platform.domain.sequence.model import SequenceClassifier
 from failure_platform.domain.training.calibration import Corrected
 from failure_platform.domain.training.incremental import OnTop
 from failure_platform.resources.registry import fresh_process
-from failure_platform.resources.registry.model_files import ALLOWED_TYPES, MODEL, ModelRefusedError, probabilities
+from failure_platform.resources.registry.model_files import (
+    ALLOWED_TYPES,
+    MODEL,
+    ModelRefusedError,
+    failure_probabilities,
+)
 from failure_platform.resources.registry.registry import Registry
 from support.model_samples import (
     FEATURES,
@@ -103,7 +108,7 @@ def test_every_pipeline_of_the_families_survives_saving_bit_by_bit(registry: Reg
     model = trained(pipeline=PIPELINES[name])
     loaded = registry.load(registry.save(model, NOW).version)
     frame, _ = vehicles()
-    assert np.array_equal(probabilities(loaded.pipeline, frame), probabilities(model.pipeline, frame))
+    assert np.array_equal(failure_probabilities(loaded.pipeline, frame), failure_probabilities(model.pipeline, frame))
 
 
 def test_no_type_is_allowed_that_no_family_needs() -> None:
@@ -249,7 +254,7 @@ def test_the_folder_can_be_read_without_the_platform(registry: Registry) -> None
 def test_a_model_that_does_not_answer_in_time_is_refused_and_the_refusal_says_what_to_do(
     registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh_process, "LONGEST_SECONDS", 0.01)
+    monkeypatch.setattr(fresh_process, "TIMEOUT_SECONDS", 0.01)
     version = registry.save(trained(), NOW).version
     with pytest.raises(ModelRefusedError, match=r"did not load in a fresh process within 0.01 s. Try again"):
         registry.verify(version)

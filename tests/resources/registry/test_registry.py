@@ -16,7 +16,7 @@ import skops.io
 from failure_platform.domain.deciding.decisions import DecisionRefusedError
 from failure_platform.domain.deciding.log import Choice
 from failure_platform.domain.deciding.policy import Gates, Policy
-from failure_platform.resources.registry.model_files import MODEL, ModelRefusedError, probabilities
+from failure_platform.resources.registry.model_files import MODEL, ModelRefusedError, failure_probabilities
 from failure_platform.resources.registry.registry import ComparisonRefusedError, Registry
 from support.model_samples import (
     NOW,
@@ -73,7 +73,7 @@ def test_a_version_keeps_everything_that_made_it_and_predicts_what_the_trained_m
     frame, _ = vehicles()
     loaded = registry.load(row.version)
     assert loaded.row == row
-    assert np.array_equal(probabilities(loaded.pipeline, frame), probabilities(model.pipeline, frame))
+    assert np.array_equal(failure_probabilities(loaded.pipeline, frame), failure_probabilities(model.pipeline, frame))
 
 
 @pytest.mark.parametrize(

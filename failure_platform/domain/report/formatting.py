@@ -1,7 +1,4 @@
-"""The tables of a comparison as frames of texts, for pages that are no HTML and narrow: Dagster's asset page.
-
-What belongs here: columns and how their cells are written. What does not: the figures (domain.comparison).
-"""
+"""The tables of a comparison as frames of text for narrow pages (Dagster's asset page), and the formats of values."""
 
 from dataclasses import dataclass
 
@@ -9,7 +6,7 @@ import pandas as pd
 
 from failure_platform.domain.comparison.table import improved
 from failure_platform.domain.comparison.values import Comparison, Outcome, Row
-from failure_platform.domain.metrics import METRIC_WORDS
+from failure_platform.domain.metrics import METRIC_DESCRIPTIONS
 
 # No-break spaces: "0.1 to 0.3" stays on one line.
 _SPACE = "\u00a0"
@@ -17,28 +14,28 @@ _UNDEFINED = "not defined"
 
 
 @dataclass(frozen=True)
-class OutcomeWords:
-    """An outcome as a heading, and what follows from it for who decides."""
+class OutcomeText:
+    """An outcome's heading, and its advice to the person who decides."""
 
     label: str
     advice: str
 
 
-OUTCOMES: dict[Outcome, OutcomeWords] = {
-    "better": OutcomeWords(
+OUTCOME_TEXTS: dict[Outcome, OutcomeText] = {
+    "better": OutcomeText(
         "Better",
         "The evidence speaks for the candidate. Look at the slices and at the alarms it would raise, then decide.",
     ),
-    "no_evidence": OutcomeWords(
+    "no_evidence": OutcomeText(
         "No evidence of a difference",
         "The two cannot be told apart on these vehicles. Nothing is lost by keeping what is in production; more "
         "failures with a known outcome may show a difference.",
     ),
-    "worse": OutcomeWords("Worse", "Keep what is in production."),
-    "no_signal": OutcomeWords(
+    "worse": OutcomeText("Worse", "Keep what is in production."),
+    "no_signal": OutcomeText(
         "No usable signal", "Do not use the candidate: whoever follows its alarms does no better than by chance."
     ),
-    "not_judged": OutcomeWords(
+    "not_judged": OutcomeText(
         "Cannot be judged",
         "Too little is known to say anything. Upload falhas files that cover the weeks after these vehicles, or wait.",
     ),
@@ -46,7 +43,7 @@ OUTCOMES: dict[Outcome, OutcomeWords] = {
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a figure, or that it is not defined."""
+    """Return a metric as text, or "not defined"."""
     return _UNDEFINED if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
 
 
@@ -66,42 +63,42 @@ def plain_span(low: float | None, high: float | None) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share as per cent."""
+    """Return a share (0 to 1) as a percentage."""
     return f"{100 * share:.{digits}f}{_SPACE}%"
 
 
-def says(comparison: Comparison, row: Row) -> str:
-    """Return what a row of figures says of the candidate, in a word or two."""
+def row_verdict(comparison: Comparison, row: Row) -> str:
+    """Return the result of one row for the candidate: better, worse, no evidence or not judged."""
     if comparison.verdict.outcome == "not_judged" or row.low is None or row.high is None:
         return "not judged"
     return {True: "better", False: "worse", None: "no evidence"}[improved(row)]
 
 
-def figures_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one row per figure: old, new, base rate, difference, its interval, the candidate's own, what it says."""
+def metrics_table(comparison: Comparison) -> pd.DataFrame:
+    """Return one row per metric: old, new, difference, its interval, result, base rate, and the interval of new."""
     rows = {row.metric: row for row in comparison.table}
     return pd.DataFrame(
         [
             {
-                "figure": words.label,
+                "figure": description.label,
                 "old": number(rows[metric].old),
                 "new": number(rows[metric].new),
                 "difference": signed(rows[metric].difference),
                 "interval": _breakable(span(rows[metric].low, rows[metric].high)),
-                "says": says(comparison, rows[metric]),
+                "says": row_verdict(comparison, rows[metric]),
                 "base rate": number(rows[metric].base_rate),
                 "interval of new": _breakable(plain_span(rows[metric].new_low, rows[metric].new_high)),
             }
-            for metric, words in METRIC_WORDS.items()
+            for metric, description in METRIC_DESCRIPTIONS.items()
             if metric in rows
         ]
     )
 
 
 def slices_table(comparison: Comparison) -> pd.DataFrame:
-    """Return one row per slice with enough failures to judge, the worst difference first.
+    """Return one row per judged slice, the worst difference first.
 
-    The figure is average precision; of a failure group, in which every vehicle failed, recall at capacity.
+    The metric is average precision; for a failure group, in which every vehicle failed, it is recall at capacity.
     """
     judged = sorted(
         (one for one in comparison.slices if one.judged), key=lambda one: (one.difference or 0.0, one.kind, one.value)
@@ -123,8 +120,8 @@ def slices_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def worst_slice(comparison: Comparison) -> str:
-    """Return the worst of the judged slices in a line."""
+def worst_slice_text(comparison: Comparison) -> str:
+    """Return a one-line description of the worst judged slice."""
     worst = comparison.worst_slice
     if worst is None:
         return "none judged: too few failures in each, or nothing in production to be worse than"
