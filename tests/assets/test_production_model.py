@@ -23,7 +23,7 @@ class Plant:
         self.platform = Platform(Settings(home=home, policy=policy))
         self.instance = instance
         self.version = self.platform.registry.save(trained(), NOW).version
-        self.platform.registry.record_comparison(compared(self.version, None, candidate=GOOD, **comparison))
+        self.platform.registry.record_comparison(compared(self.version, None, figures=GOOD, **comparison))
 
     def materialise(self, **form: str) -> dg.ExecuteInProcessResult:
         asset = production_model_asset(dg.StaticPartitionsDefinition(["road_test"]), None)

@@ -75,12 +75,15 @@ def trained(seed: int = 0, target: str = "road_test", pipeline: Any = None) -> M
 
 
 def compared(
-    candidate: str, production: str | None, compared_at: datetime = NOW, target: str = "road_test", **changed: Any
+    candidate: str,
+    production: str | None,
+    figures: dict[str, float | None] | None = None,
+    compared_at: datetime = NOW,
+    **changed: Any,
 ) -> ComparisonRecord:
-    figures = {"vehicles": 500, "failures": 60, "candidate": {"roc_auc": 0.81, "f1": None}, **changed}
-    return ComparisonRecord(
-        target, candidate, production, compared_at, finished(holdout_id="newest quarter", **figures)
-    )
+    figures = {"roc_auc": 0.81, "f1": None} if figures is None else figures
+    values = {"vehicles": 500, "failures": 60, "holdout_id": "newest quarter", "candidate": figures, **changed}
+    return ComparisonRecord("road_test", candidate, production, compared_at, finished(**values))
 
 
 def wanted(decision: Choice, version: str, expected: str | None = None) -> DecisionRequest:

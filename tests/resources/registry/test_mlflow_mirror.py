@@ -30,7 +30,7 @@ class Mirrored:
         self.second = self.registry.save(trained(1), NOW + timedelta(hours=1)).version
         held = "The interval of the difference holds zero."
         self.registry.record_comparison(
-            compared(self.second, self.first, uses=2, outcome="no_evidence", reason=held, candidate={"f1": 0.4})
+            compared(self.second, self.first, uses=2, outcome="no_evidence", reason=held, figures={"f1": 0.4})
         )
         self.counted = self.again()
         self.client = mlflow.MlflowClient(store_uri(self.folder), store_uri(self.folder))
