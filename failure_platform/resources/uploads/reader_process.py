@@ -72,6 +72,7 @@ class ReaderProcess:
         """Keep the limits."""
         self._memory, self._seconds = memory, seconds
         self._child: _Child | None = None
+        # Held by the thread that uses the child: only that thread may put the child away.
         self._turn = threading.Lock()
 
     def call(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -85,7 +86,7 @@ class ReaderProcess:
                 child = self._warm()
                 with contextlib.ExitStack() as interrupted:
                     # Whatever stops us here must not leave an answer for the next call to take for its own.
-                    interrupted.callback(self.close)
+                    interrupted.callback(self._put_away)
                     try:
                         child.connection.send((function, args, kwargs))
                         result, error = self._answer(child)
@@ -100,15 +101,30 @@ class ReaderProcess:
                 return cast(T, result)
 
     def close(self) -> None:
-        """End the child, if there is one. A later call starts another."""
+        """End the child, if there is one. A later call starts another.
+
+        A call that is under way in another thread raises UploadRefusedError there, and has ended when this returns.
+        """
+        while not self._turn.acquire(timeout=_LOOK_SECONDS):
+            # The connection is closed by the thread that reads from it: closed here as well, its number could belong
+            # to another file by then.
+            if (child := self._child) is not None:
+                child.process.kill()
+        try:
+            self._put_away()
+        finally:
+            self._turn.release()
+
+    def _put_away(self) -> None:
+        """End the child, if there is one. Only in the thread whose turn it is."""
         if self._child is not None:
-            self._child.end()
+            self._end_child()
             self._child = None
 
     def _warm(self) -> _Child:
         if self._child is not None and self._child.process.poll() is None:
             return self._child
-        self.close()
+        self._put_away()
         ours, theirs = Pipe()
         with theirs:
             process = subprocess.Popen(  # noqa: S603 - this interpreter and this module
@@ -120,7 +136,8 @@ class ReaderProcess:
                 stdout=subprocess.DEVNULL,
             )
         self._child = _Child(process, ours)
-        weakref.finalize(self, self._child.end)
+        # Called at most once: by `_put_away`, or where this object is forgotten.
+        self._end_child = weakref.finalize(self, self._child.end)
         return self._child
 
     def _answer(self, child: _Child) -> tuple[Any, BaseException | None]:

@@ -6,7 +6,7 @@ a file is read (resources.reading). Everything here can be made again from the a
 
 import shutil
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from failure_platform.resources.reading.upload import ParsedUpload, read_upload
 from failure_platform.resources.storage.disk_space import room_for
 from failure_platform.resources.uploads.inbox import Inbox
 from failure_platform.resources.uploads.reader_process import ReaderProcess
+
+_STOP_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -81,14 +83,17 @@ class Staging:
         Of a thousand small files, reading one takes as long as Dagster takes to note it.
         """
         ahead = ThreadPoolExecutor(1)
+        started: list[Future[Received | Refused]] = []
         try:
-            coming = [ahead.submit(self.read, receipt, contract, person_key) for receipt in receipts]
-            for receipt, read in zip(receipts, coming, strict=True):
+            started += [ahead.submit(self.read, receipt, contract, person_key) for receipt in receipts]
+            for receipt, read in zip(receipts, started, strict=True):
                 yield receipt, read.result()
         except BaseException:
-            # Whoever stops us here must not wait for a file that nobody asks for any more.
+            # Whoever stops the reading must not wait for a file whose rows nobody needs any more.
             ahead.shutdown(wait=False, cancel_futures=True)
-            self._reader.close()
+            while running := [future for future in started if not future.done()]:
+                self._reader.close()
+                wait(running, _STOP_SECONDS)
             raise
         finally:
             ahead.shutdown()

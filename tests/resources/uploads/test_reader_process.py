@@ -10,6 +10,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -156,6 +157,26 @@ def test_who_leaves_early_waits_for_no_file_and_none_is_read_any_more(
     leaving.join(20)
     assert not leaving.is_alive()
     assert asked == receipts[:2]
+
+
+def test_closing_ends_a_call_of_another_thread_and_the_next_call_starts_another_child(
+    reader: Callable[..., ReaderProcess],
+) -> None:
+    """The connection is closed once, by the thread that reads from it; `close` returns when that call has ended."""
+    by = reader(seconds=600)
+    with ThreadPoolExecutor(1) as elsewhere:
+        for _ in range(3):
+            stopped = by.call(os.getpid)
+            call = elsewhere.submit(by.call, time.sleep, 600)
+            while not call.running():
+                time.sleep(0.01)
+            time.sleep(0.1)
+            by.close()
+            with pytest.raises(UploadRefusedError, match="SIGKILL"):
+                call.result(20)
+            assert not psutil.pid_exists(stopped)
+    by.close()
+    assert by.call(os.getpid) != stopped
 
 
 @pytest.mark.fault(32)
