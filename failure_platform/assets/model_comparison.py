@@ -20,8 +20,8 @@ from failure_platform.catalog import (
     markdown,
 )
 from failure_platform.domain.comparison.comparing import ComparedVersions
+from failure_platform.domain.comparison.values import ComparisonRecord
 from failure_platform.domain.deciding.policy import Policy
-from failure_platform.domain.model_version import ComparisonRecord
 from failure_platform.domain.targets import Target
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from failure_platform.domain.comparison.values import Comparison
-
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -63,7 +61,8 @@ def _known_versions(of_target: Sequence[str], target: str) -> str:
 VERSION_DIGITS = 12
 
 
-def _digest(*parts: object) -> str:
+def short_hash(*parts: object) -> str:
+    """Return the first VERSION_DIGITS hex digits of the SHA-256 of some JSON values."""
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()[:VERSION_DIGITS]
 
@@ -88,7 +87,7 @@ class Origin:
 
         Raises TypeError or ValueError if the recipe contains a value that JSON cannot represent.
         """
-        return _digest(
+        return short_hash(
             self.target, self.data_version, dict(self.recipe), self.seed, self.code_version, dict(self.libraries)
         )
 
@@ -167,19 +166,3 @@ class ModelVersion:
     facts: Mapping[str, Any]
     libraries: Mapping[str, str]
     files: Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class ComparisonRecord:
-    """The registry's record of one comparison of a candidate with the version in production (None if none was)."""
-
-    target: str
-    candidate: str
-    production: str | None
-    compared_at: datetime
-    comparison: Comparison
-
-    @property
-    def id(self) -> str:
-        """12 hex digits, equal for the same pair of versions on the same holdout, at any time."""
-        return _digest(self.target, self.candidate, self.production, self.comparison.holdout_id)

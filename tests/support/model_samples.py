@@ -14,10 +14,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from failure_platform.domain.comparison.values import ComparisonRecord
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
 from failure_platform.domain.deciding.policy import Gates, Policy
-from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, Origin
+from failure_platform.domain.model_version import ModelToSave, Origin
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.registry import tables
 from failure_platform.resources.registry.model_files import MODEL, installed_libraries

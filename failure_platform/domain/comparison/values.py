@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 from pydantic import TypeAdapter
 
 from failure_platform.domain.markdown import markdown_table
+from failure_platform.domain.model_version import short_hash
 
 Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
 Reference = Literal["production", "base_rate"]
@@ -245,3 +246,19 @@ def _stored_form() -> TypeAdapter[Comparison]:
 
 def _text(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
+
+
+@dataclass(frozen=True)
+class ComparisonRecord:
+    """The registry's record of one comparison of a candidate with the version in production (None if none was)."""
+
+    target: str
+    candidate: str
+    production: str | None
+    compared_at: datetime
+    comparison: Comparison
+
+    @property
+    def id(self) -> str:
+        """12 hex digits, equal for the same pair of versions on the same holdout, at any time."""
+        return short_hash(self.target, self.candidate, self.production, self.comparison.holdout_id)

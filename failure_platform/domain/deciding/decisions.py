@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from failure_platform.domain.comparison.values import ComparisonRecord
 from failure_platform.domain.deciding.log import (
     Choice,
     DecisionLine,
@@ -20,7 +21,6 @@ from failure_platform.domain.deciding.log import (
 from failure_platform.domain.deciding.policy import Advice, Gates, Policy, Ruling, ruling
 from failure_platform.domain.model_version import (
     SHORTEST_PREFIX,
-    ComparisonRecord,
     VersionNotFoundError,
     resolve,
 )

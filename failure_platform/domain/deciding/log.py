@@ -9,8 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from failure_platform.domain.comparison.values import ComparisonRecord
 from failure_platform.domain.deciding.policy import Policy
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.model_version import ModelVersion
 
 
 class Choice(StrEnum):

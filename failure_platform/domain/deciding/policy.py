@@ -9,8 +9,7 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as validated
 
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Comparison, Slice
-from failure_platform.domain.model_version import ComparisonRecord
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, Slice
 
 BETTER = "better"
 _STRICT = ConfigDict(extra="forbid")

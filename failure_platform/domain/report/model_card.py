@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
 from failure_platform.domain.deciding.log import DecisionLine, version_state
 from failure_platform.domain.features.names import FAMILIES
 from failure_platform.domain.markdown import markdown_table
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.targets import Target
 
 # Slices with fewer failures are left out of the card: their metrics are mostly noise.

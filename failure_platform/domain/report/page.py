@@ -12,11 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from failure_platform.domain.comparison.comparing import ComparedVersions
 from failure_platform.domain.comparison.data_difference import DataDifference, data_difference, trained_on
 from failure_platform.domain.comparison.importance import Importance, importance
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
 from failure_platform.domain.deciding.policy import Gates, Policy, Ruling, ruling
 from failure_platform.domain.features.names import explain
 from failure_platform.domain.metrics import METRIC_DESCRIPTIONS
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.report import formatting
 from failure_platform.domain.report.pictures import Picture, pictures
 from failure_platform.domain.targets import Target

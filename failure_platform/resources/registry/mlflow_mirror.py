@@ -12,8 +12,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from failure_platform.domain.comparison.values import ComparisonRecord
 from failure_platform.domain.deciding.log import DecisionLine, version_state
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.registry.registry import Registry
 from failure_platform.resources.storage.locks import exclusive_lock
 

@@ -13,10 +13,11 @@ from typing import Any, Protocol
 
 import duckdb
 
+from failure_platform.domain.comparison.values import ComparisonRecord
 from failure_platform.domain.deciding.decisions import decide as rule
 from failure_platform.domain.deciding.log import DecisionLine, DecisionRequest, production
 from failure_platform.domain.deciding.policy import Gates, Policy
-from failure_platform.domain.model_version import ComparisonRecord, ModelToSave, ModelVersion
+from failure_platform.domain.model_version import ModelToSave, ModelVersion
 from failure_platform.resources.registry import fresh_process, model_files, tables
 from failure_platform.resources.registry.mlflow_layout import EXAMPLE, EXPECTED
 from failure_platform.resources.registry.model_files import ModelRefusedError

@@ -83,7 +83,7 @@ class Staging:
         Of a thousand small files, reading one takes as long as Dagster takes to note it.
         """
         ahead = ThreadPoolExecutor(1)
-        started: list[Future[Received | Refused]] = []
+        started: list[Future[ParsedUpload | Refused]] = []
         try:
             started += [ahead.submit(self.read, receipt, contract, person_key) for receipt in receipts]
             for receipt, read in zip(receipts, started, strict=True):

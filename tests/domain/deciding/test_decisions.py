@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.comparison.values import Outcome
+from failure_platform.domain.comparison.values import ComparisonRecord, Outcome
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
 from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, production, version_state
 from failure_platform.domain.deciding.policy import Gates, Policy, ruling
-from failure_platform.domain.model_version import ComparisonRecord
 from support.comparison_samples import finished
 
 NOW = datetime(2026, 3, 4, 5, 6)

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.comparison.values import Outcome, Slice
+from failure_platform.domain.comparison.values import ComparisonRecord, Outcome, Slice
 from failure_platform.domain.deciding.policy import Advice, Gates, ruling
-from failure_platform.domain.model_version import ComparisonRecord
 from failure_platform.settings import Settings
 from support.comparison_samples import finished
 

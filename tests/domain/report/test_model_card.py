@@ -15,11 +15,11 @@ from failure_platform.cli.app import app
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import ModelScores
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Comparison, Verdict
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, Verdict
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
 from failure_platform.domain.deciding.policy import Gates, Policy
-from failure_platform.domain.model_version import ComparisonRecord, ModelVersion
+from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.report.model_card import model_card
 from failure_platform.domain.targets import ROAD_TEST
 from support.model_samples import NOW, promote_unverified, registry_in, trained
