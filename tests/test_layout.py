@@ -19,7 +19,7 @@ ROOMS = {
     "uploads": {"storage", "reading"},
     "merging": {"storage", "lake", "reading", "uploads"},
     "vehicles": {"storage", "lake"},
-    "registry": {"storage", "lake"},
+    "registry": {"storage"},
 }
 # The rooms of `domain` in the order of the data; none imports a later one.
 DOMAIN = (
