@@ -14,6 +14,7 @@ from failure_platform.resources.reading.upload import read_upload
 from failure_platform.resources.storage import failpoints
 from failure_platform.resources.uploads.inbox import Inbox
 from failure_platform.settings import Settings
+from support.lake_content import content_hash
 from support.merging_plant import csv, measured, merge_uploads
 
 # They overlap, contradict each other and hold a bad row each, so that a merge half done would show in every table.
@@ -95,7 +96,7 @@ def look(home: Path) -> tuple:
         for kind, contract in CONTRACTS.items():
             uploads = [line.key for line in ledger if line.kind == kind]
             assert not uploads or views.doubled_keys(con, contract, uploads) == 0
-        content = tuple(views.content_hash(con, contract) for contract in CONTRACTS.values())
+        content = tuple(content_hash(con, contract) for contract in CONTRACTS.values())
         (quarantined,) = con.execute("SELECT count(*) FROM quarantine").fetchone()
     return content, quarantined, frozenset((line.name, line.state, line.rows_in) for line in ledger)
 

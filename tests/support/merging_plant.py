@@ -9,6 +9,7 @@ from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.merging.merge import merge, validate_uploads
 from failure_platform.resources.merging.withdraw import withdraw
 from failure_platform.resources.reading.upload import read_upload
+from support.lake_content import content_hash
 
 NOON = dt.datetime(2026, 11, 21, 12)
 HEADERS = {kind: ",".join(contract.names) for kind, contract in CONTRACTS.items()}
@@ -77,7 +78,7 @@ class Plant:
             return con.execute(query).fetchall()
 
     def content(self, kind="resultados"):
-        return self.see(views.content_hash, CONTRACTS[kind])
+        return self.see(content_hash, CONTRACTS[kind])
 
 
 def measured(value, name="012001", data="2023-05-08 10:00:00", knr="2023-2056234"):

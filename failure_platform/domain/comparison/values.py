@@ -11,7 +11,6 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
-from failure_platform.domain.markdown import markdown_table
 from failure_platform.domain.model_version import short_hash
 
 Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
@@ -226,26 +225,10 @@ class Comparison:
         """
         return _stored_form().validate_python(stored)
 
-    def markdown(self) -> str:
-        """Return the table of metrics as Markdown."""
-        old = "production" if self.reference == "production" else "base rate"
-        interval = f"{100 * self.level:.4g} % interval"
-        rows = []
-        for row in self.table:
-            span = "" if row.low is None or row.high is None else f"{row.low:+.3f} to {row.high:+.3f}"
-            difference = "" if row.difference is None else f"{row.difference:+.3f}"
-            rows.append((row.metric, _text(row.old), _text(row.new), difference, span, _text(row.base_rate)))
-        head = ("figure", f"old ({old})", "new (candidate)", "difference", interval, "base rate")
-        return markdown_table(head, rows)
-
 
 @cache
 def _stored_form() -> TypeAdapter[Comparison]:
     return TypeAdapter(Comparison)
-
-
-def _text(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}"
 
 
 @dataclass(frozen=True)

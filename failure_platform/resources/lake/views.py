@@ -166,19 +166,10 @@ def doubled_keys(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Se
     )
 
 
-def content_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
-    """Return a hash of the rows of a kind, whatever their order and whichever upload brought them."""
-    row = con.execute(
-        f"SELECT count(*), coalesce(bit_xor(row_hash), 0), coalesce(sum(row_hash), 0) "
-        f"FROM {sql_text.name(contract.kind)}"
-    ).fetchall()[0]
-    return "-".join(str(part) for part in row)
-
-
 def state_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
     """Return a hash of all that the tables of a kind say: rows, which upload brought them, and what gave way to what.
 
-    It compares lakes on one machine with one DuckDB; `content_hash` is the one to keep.
+    It compares lakes of one DuckDB version only, since it uses that version's `hash`.
     """
     said = " UNION ALL ".join(
         f"SELECT {sql_text.text(table)} AS said_by, row_hash, upload, {by} AS superseded_by FROM {sql_text.name(table)}"
