@@ -1,12 +1,7 @@
-"""Stage 5: the comparison - candidate and production model on the same newest vehicles, and a verdict with its reasons.
-
-What belongs here: score both now, compare, record, show. What does not: what a verdict is (domain.comparison), how
-plots are drawn (domain.figures), what the report says (domain.report) and where it lies (resources.report_files).
-"""
+"""Stage 5: candidate and production model on the same newest vehicles, with a verdict and its reasons."""
 
 import base64
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +18,13 @@ from failure_platform.catalog import (
     inline_table,
     markdown,
 )
-from failure_platform.domain.comparison.comparing import ComparedVersions
-from failure_platform.domain.deciding.policy import Policy
-from failure_platform.domain.model_version import ComparisonRecord
-from failure_platform.domain.targets import Target
+from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.registry.report_files import write_report
 
 if TYPE_CHECKING:
-    from failure_platform.domain.comparison.values import Comparison
     from failure_platform.domain.report.page import Report
+    from failure_platform.resources.registry.comparison import ComparedCandidate
 
 _COLUMNS = {
     "figure": "which figure",
@@ -41,8 +32,8 @@ _COLUMNS = {
     "new": "the candidate's",
     "difference": "new less old",
     "interval": "of the difference, from paired resampling of the compared vehicles",
-    "says": "better or worse when the whole interval lies on one side of zero",
-    "base rate": "of always saying the share of failures",
+    "says": "better or worse when the complete interval is on one side of zero",
+    "base rate": "of predicting the share of failures for every vehicle",
     "interval of new": "of the candidate's own figure",
 }
 _CHECKS = {
@@ -50,8 +41,8 @@ _CHECKS = {
     "enough_failures_to_judge": "The comparison holds enough failures to tell models apart; otherwise the verdict is "
     "not_judged.",
     "no_slice_worse": "No model, engine, colour, month or failure group is credibly worse than before, judged with "
-    "regard to how many were looked at.",
-    "report_written": "The report lies in its folder, whole.",
+    "regard to how many were examined.",
+    "report_written": "The report is in its folder, complete.",
 }
 
 
@@ -87,126 +78,54 @@ def model_comparison_asset(
     def model_comparison(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        # scikit-learn takes seconds to import; runs that only ingest never pay for it.
-        from failure_platform.domain.report.model_card import model_card
-        from failure_platform.domain.report.page import make_report, report_html
+        # scikit-learn takes seconds to import; runs that only ingest never load it.
+        from failure_platform.resources.registry.comparison import compare_candidate
 
         settings = platform.settings
+        candidate, vehicles = _candidate_and_vehicles(platform, context.partition_key)
         target = settings.target(context.partition_key)
-        sides = _sides(platform, target)
-        pipelines = {name: platform.registry.load(version.version).pipeline for name, version in sides.versions.items()}
-        compared, record = _compare(platform, target, sides, pipelines)
-        report = make_report(
-            target,
-            sides,
-            pipelines,
-            compared,
-            record,
-            settings.min_failures_to_judge,
-            settings.seed,
-            Policy(settings.policy),
-            settings.policy_gates,
-        )
-        html = report_html(report)
-        card = model_card(sides.candidate, target, record, platform.registry.history(target.name))
-        file = write_report(settings.reports_folder, record, html, card, {one.name: one.png for one in report.pictures})
+        compared = compare_candidate(settings, platform.registry, target, candidate, vehicles)
+        file = compared.write(settings.reports_folder)
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(record.id), metadata=_page(report, card, file, decide_job)
+            data_version=dg.DataVersion(compared.record.id), metadata=_page(compared, file, decide_job)
         )
         platform.mirror()
-        yield from _checks(platform, sides, compared)
-        yield dg.AssetCheckResult(
-            passed=file.read_text(encoding="utf-8") == html,
-            check_name="report_written",
-            metadata={"report": dg.MetadataValue.path(str(file))},
-        )
+        yield from _checks(compared, settings.min_failures_to_judge, file)
 
     return model_comparison
 
 
-def _sides(platform: Platform, target: Target) -> ComparedVersions:
-    candidate = platform.registry.newest(target.name)
-    vehicles = read_table(platform.lake, vehicles_table(target.name))
+def _candidate_and_vehicles(platform: Platform, target: str) -> tuple[ModelVersion, pd.DataFrame]:
+    candidate = platform.registry.newest(target)
+    vehicles = read_table(platform.lake, vehicles_table(target))
     if candidate is None or vehicles is None:
         raise dg.Failure("There is no candidate to compare: materialise candidate_model first.", allow_retries=False)
-    production = platform.registry.current(target.name)
-    return ComparedVersions.of(candidate, production, vehicles, target.horizon, platform.settings.holdout_share)
+    return candidate, vehicles
 
 
-def _compare(
-    platform: Platform, target: Target, sides: ComparedVersions, pipelines: Mapping[str, Any]
-) -> tuple["Comparison", ComparisonRecord]:
-    from failure_platform.domain.comparison.comparing import compare
-    from failure_platform.domain.comparison.holdout import Scored, holdout_id
-    from failure_platform.domain.comparison.values import ComparisonSettings
-    from failure_platform.domain.training.fitting import score
-
-    settings, registry = platform.settings, platform.registry
-    in_production = sides.production.version if sides.production else None
-    holdout = holdout_id(sides.newest["KNR"])
-    gate = ComparisonSettings(
-        alpha=round(1 - settings.interval_level, 6),
-        min_failures=settings.min_failures_to_judge,
-        repetitions=settings.bootstrap_samples,
-        seed=settings.seed,
-        inspections_per_day=settings.inspections_per_day,
-        most_uses=settings.comparisons_per_holdout,
-    )
-    scored = {
-        name: Scored(score(pipelines[name], version.features, sides.newest), version.threshold)
-        for name, version in sides.versions.items()
-    }
-    compared = compare(
-        sides.newest,
-        scored["candidate"],
-        scored.get("production"),
-        sides.candidate.base_rate,
-        registry.uses(target.name, sides.candidate.version, in_production, holdout),
-        gate,
-    )
-    record = ComparisonRecord(
-        target=target.name,
-        candidate=sides.candidate.version,
-        production=in_production,
-        holdout=holdout,
-        compared_at=datetime.now(UTC),
-        vehicles=compared.vehicles,
-        failures=compared.failures,
-        outcome=compared.verdict.outcome,
-        reason=compared.verdict.reason,
-        alpha=gate.alpha,
-        uses=compared.uses,
-        body=compared.as_dict(),
-    )
-    return compared, registry.record_comparison(record)
-
-
-def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str, Any]:
-    from failure_platform.domain.report.tables import figures_table, slices_table, worst_slice
-
-    # Wide tables stand in dialogs: one of them would push every value of the page out of sight.
-    compared = report.comparison
-    table = figures_table(compared)
-    figures = {name: value for name, value in compared.candidate.items() if value is not None}
+def _page(compared: "ComparedCandidate", file: Path, decide_job: str) -> dict[str, Any]:
+    # Wide tables are shown in dialogs: inline, one of them would push every other value of the page out of sight.
+    report, comparison, table = compared.report, compared.comparison, compared.figures
+    figures = {name: value for name, value in comparison.candidate.items() if value is not None}
     return {
-        "verdict": compared.verdict.outcome,
-        "reason": compared.verdict.reason,
+        "verdict": comparison.verdict.outcome,
+        "reason": comparison.verdict.reason,
         "report": dg.MetadataValue.path(str(file)),
         "candidate": report.candidate.version,
         "production": report.production.version if report.production else "none",
         "old against new": inline_table(table.iloc[:, :6]),
         "plots": _plots(report),
-        "worst slice": worst_slice(compared),
-        "slices, worst first": markdown(slices_table(compared)),
+        "worst slice": compared.worst_slice,
+        "slices, worst first": markdown(compared.slices),
         "gates of the policy": f"{report.ruling.advice.value}. {report.ruling.reason}",
-        "model card": dg.MetadataValue.md(card),
+        "model card": dg.MetadataValue.md(compared.card),
         "decide": dg.MetadataValue.job(decide_job, location_name=LOCATION),
-        "vehicles compared": compared.vehicles,
-        "failures among them": compared.failures,
-        "from": str(compared.period_from),
-        "to": str(compared.period_to),
-        "comparisons on these vehicles": compared.uses,
-        "most comparisons on them": compared.most_uses,
+        "vehicles compared": comparison.vehicles,
+        "failures among them": comparison.failures,
+        "from": str(comparison.period_from),
+        "to": str(comparison.period_to),
+        "comparisons on these vehicles": comparison.uses,
+        "most comparisons on them": comparison.most_uses,
         **{f"candidate {name}": float(value) for name, value in figures.items()},
         "dagster/row_count": len(table),
         "dagster/column_schema": column_schema([(name, "VARCHAR", text) for name, text in _COLUMNS.items()]),
@@ -215,7 +134,7 @@ def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str,
 
 
 def _plots(report: "Report") -> dg.MarkdownMetadataValue:
-    """Return every picture in one dialog, each with how to read it."""
+    """Return every picture for one dialog, each with how to read it."""
     return dg.MetadataValue.md(
         "\n\n".join(
             f"### {one.name}\n\n{one.reading}\n\n"
@@ -225,26 +144,32 @@ def _plots(report: "Report") -> dg.MarkdownMetadataValue:
     )
 
 
-def _checks(platform: Platform, sides: ComparedVersions, compared: "Comparison") -> Iterator[dg.AssetCheckResult]:
-    oldest, worst = compared.period_from, compared.worst_slice
+def _checks(compared: "ComparedCandidate", min_failures: int, file: Path) -> Iterator[dg.AssetCheckResult]:
+    comparison, versions = compared.comparison, compared.versions
+    oldest, worst = comparison.period_from, comparison.worst_slice
     yield dg.AssetCheckResult(
-        passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(sides.trained_until),
+        passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(versions.trained_until),
         check_name="newer_than_both_models",
-        metadata={"oldest compared": str(oldest), "newest trained on": str(sides.trained_until)},
+        metadata={"oldest compared": str(oldest), "newest trained on": str(versions.trained_until)},
     )
     yield dg.AssetCheckResult(
-        passed=compared.failures >= platform.settings.min_failures_to_judge,
+        passed=comparison.failures >= min_failures,
         check_name="enough_failures_to_judge",
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"failures": compared.failures, "vehicles": compared.vehicles},
+        metadata={"failures": comparison.failures, "vehicles": comparison.vehicles},
     )
     yield dg.AssetCheckResult(
         passed=worst is None or not worst.worse,
         check_name="no_slice_worse",
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "slices judged": sum(one.judged for one in compared.slices),
-            "slices": len(compared.slices),
+            "slices judged": comparison.slices_judged,
+            "slices": len(comparison.slices),
             "worst": "none judged" if worst is None else f"{worst.kind} {worst.value}",
         },
+    )
+    yield dg.AssetCheckResult(
+        passed=file.read_text(encoding="utf-8") == compared.html,
+        check_name="report_written",
+        metadata={"report": dg.MetadataValue.path(str(file))},
     )
