@@ -1,11 +1,7 @@
-"""The lake as the modelling rules see it: four Ibis tables on any engine, and what was declared about uploads.
-
-What belongs here: the bundle of tables, and which of their columns the rules read.
-What does not: how the tables are written or opened (resources), and what their columns mean (contracts).
-"""
+"""The lake as the modelling rules see it: Ibis tables on any engine, and what was declared about uploads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 
 import ibis.expr.types as ir
@@ -28,3 +24,7 @@ class LakeTables:
     status: ir.Table
     uploads: ir.Table
     declared_periods: Mapping[str, tuple[date, date]] = field(default_factory=dict)
+
+
+READ_KINDS = tuple(one.name for one in fields(LakeTables) if one.name not in ("uploads", "declared_periods"))
+"""The upload kinds that describe a vehicle; an upload of any other kind changes no vehicle."""
