@@ -23,7 +23,7 @@ ROOMS = {
 }
 # The rooms of `domain` in the order of the data; none imports a later one.
 DOMAIN = (
-    *("rows", "vehicles", "features", "sequence", "families", "training", "leaks", "comparison"),
+    *("rows", "vehicles", "features", "leaks", "sequence", "families", "training", "comparison"),
     *("deciding", "figures", "report"),
 )
 PLACES = "domain|resources|assets|sensors|cli|simulation"

@@ -1,14 +1,7 @@
-"""Stage 4: a candidate - trained on the older vehicles, saved as an immutable version, loaded afresh and tried.
-
-What belongs here: split, leak audit, train, save, verify. What does not: how a family is fitted (domain.training),
-what a leak is (domain.leaks) and how a version is kept (resources.registry). Comparing it is the next stage's work.
-"""
+"""Stage 4: a candidate, trained on the older vehicles and saved as an immutable version."""
 
 import base64
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -24,24 +17,17 @@ from failure_platform.catalog import (
     markdown,
     not_there,
 )
-from failure_platform.domain.features.wide import data_version
-from failure_platform.domain.model_version import ModelToSave, ModelVersion, Origin
-from failure_platform.domain.training.split import Split, time_split
+from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.registry.model_files import ModelRefusedError, installed_libraries
-from failure_platform.settings import Settings
+from failure_platform.resources.registry.registry import Registry
 
 if TYPE_CHECKING:
     from failure_platform.domain.leaks.audit import Audit
-    from failure_platform.domain.training.fitting import TrainedModel
-    from failure_platform.domain.training.incremental import Start
-    from failure_platform.domain.training.search import Progress
+    from failure_platform.domain.training.candidate import Candidate, NoCandidate
 
 _OF_A_VERSION = ["loads_fresh_and_predicts", "beats_base_rate"]
 _COLUMNS = {"what": "part of the recipe, the setting or the facts, or a library", "value": "its value or version"}
-_SAMPLE_ROWS = 10
-_SECONDS_BETWEEN_LINES = 2.0
 
 
 def candidate_model_asset(
@@ -96,141 +82,32 @@ def candidate_model_asset(
     def candidate_model(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        # scikit-learn takes seconds to import; runs that only ingest never pay for it.
-        from failure_platform.domain.families.family import RecipeRefusedError
-        from failure_platform.domain.training.fitting import train
-        from failure_platform.domain.training.trainable import NotTrainableError
-        from failure_platform.resources.registry.training_start import start_of
+        # scikit-learn takes seconds to import; runs that only ingest never load it.
+        from failure_platform.resources.registry import candidate as training
 
-        settings = platform.settings
-        target = settings.target(context.partition_key)
-        frame = read_table(platform.lake, vehicles_table(target.name))
-        if frame is None:
+        target = platform.settings.target(context.partition_key)
+        vehicles = read_table(platform.lake, vehicles_table(target.name))
+        if vehicles is None:
             raise dg.Failure("No vehicle is described yet: materialise vehicles first.", allow_retries=False)
         try:
-            start = start_of(settings, platform.registry, target.name)
-            recipe = settings.recipe(None if start is None else start.version)
-            split = time_split(
-                frame, target.horizon, recipe.holdout_share, since=None if start is None else start.trained_until
-            )
-            audit = _audit(frame, split, settings, start)
-            if audit.findings:
-                yield from not_there(["trainable", *_OF_A_VERSION], "The leak audit found something; see its check.")
-                yield _audited(audit)
-                return
-            model = train(split.training, target.horizon, recipe, start, _say(context.log.info))
-        except NotTrainableError as refusal:
-            yield from not_there(["trainable", "leak_audit", *_OF_A_VERSION], str(refusal))
-            return
-        except (RecipeRefusedError, ModelRefusedError) as refusal:
+            made = training.train_candidate(platform.settings, platform.registry, target, vehicles, context.log.info)
+        except training.REFUSED as refusal:
             raise dg.Failure(str(refusal), allow_retries=False) from refusal
-        version = _save(platform, target.name, frame, model, split)
-        yield dg.MaterializeResult(data_version=dg.DataVersion(version.version), metadata=_page(version, model, split))
-        yield dg.AssetCheckResult(passed=True, check_name="trainable")
-        yield _audited(audit)
-        yield dg.AssetCheckResult(
-            passed=True,
-            check_name="loads_fresh_and_predicts",
-            metadata={"largest difference": platform.registry.verify(version.version)},
-        )
-        yield _beats_base_rate(model)
+        if isinstance(made, training.NoCandidate):
+            yield from _without_version(made)
+            return
+        version = training.save_candidate(platform.registry, target, made, CODE_VERSION)
+        yield dg.MaterializeResult(data_version=dg.DataVersion(version.version), metadata=_page(version, made))
+        yield from _checks(made, platform.registry, version)
 
     return candidate_model
 
 
-def _audit(frame: pd.DataFrame, split: Split, settings: Settings, start: "Start | None") -> "Audit":
-    from failure_platform.domain.features.wide import feature_columns
-    from failure_platform.domain.leaks.audit import audit
-    from failure_platform.domain.training.trainable import keep_features
-
-    features = [name for name in feature_columns(frame) if not name.startswith("sequence:")]
-    used = keep_features(split.training[features]).names if start is None else start.features
-    return audit(frame, split.training, split.comparison, used, settings.accepted_features)
-
-
-def _audited(audit: "Audit") -> dg.AssetCheckResult:
-    """Return the blocking check: what was found and what to do, or how many features were looked at."""
-    said = " ".join(f"{number}. {one.sentence}" for number, one in enumerate(audit.findings, start=1))
-    todo = (
-        " No version was saved and the production model stays. Correct the uploads or the feature; a feature that was "
-        "looked at and is honest goes into accepted_features in the settings."
-    )
-    return dg.AssetCheckResult(
-        passed=not audit.findings,
-        check_name="leak_audit",
-        description=f"{said}{todo}" if audit.findings else f"No leak among {audit.features_checked} features.",
-        metadata={
-            "features looked at": audit.features_checked,
-            "findings": inline_table(
-                pd.DataFrame(
-                    [(one.kind, one.feature or "", f"{one.number:.3g}") for one in audit.findings],
-                    columns=["kind", "feature", "figure"],
-                )
-            ),
-        },
-    )
-
-
-def _say(log: Callable[[str], None]) -> "Callable[[Progress], None]":
-    """Return a listener that logs a line every few seconds: each line is a row in Dagster's database."""
-    last = -_SECONDS_BETWEEN_LINES
-
-    def say(progress: "Progress") -> None:
-        nonlocal last
-        if (now := time.monotonic()) - last >= _SECONDS_BETWEEN_LINES:
-            log(str(progress))
-            last = now
-
-    return say
-
-
-def _save(platform: Platform, target: str, frame: pd.DataFrame, model: "TrainedModel", split: Split) -> ModelVersion:
-    from failure_platform.domain.report.model_card import model_card
-
-    origin = Origin(
-        target=target,
-        data_version=data_version(frame),
-        recipe=model.recipe.as_dict(),
-        seed=model.recipe.seed,
-        code_version=CODE_VERSION,
-        libraries=installed_libraries(model.family),
-    )
-    facts = model.facts
-    unsigned = ModelToSave(
-        origin=origin,
-        pipeline=model.pipeline,
-        family=model.family,
-        features=model.features,
-        threshold=model.threshold,
-        base_rate=model.base_rate,
-        trained_from=facts.trained_from,
-        trained_until=facts.trained_until,
-        vehicles=facts.vehicles,
-        failures=facts.failures,
-        metrics={},
-        facts=facts.as_dict(),
-        sample=_sample(model, split),
-        model_card="",
-    )
-    now = datetime.now(UTC)
-    card = model_card(unsigned.row(now, {}), platform.settings.target(target))
-    return platform.registry.save(replace(unsigned, model_card=card), now)
-
-
-def _sample(model: "TrainedModel", split: Split) -> pd.DataFrame:
-    from failure_platform.domain.training.trainable import model_columns
-
-    return model_columns(model.features, split.training.tail(_SAMPLE_ROWS))
-
-
-def _page(version: ModelVersion, model: "TrainedModel", split: Split) -> dict[str, Any]:
-    from failure_platform.domain.training.search_page import search_png, search_table
-
-    record, facts = _record(version), model.facts
-    tried = search_table(facts)
+def _page(version: ModelVersion, made: "Candidate") -> dict[str, Any]:
+    record, facts, split = _record(version), made.model.facts, made.split
     best = facts.chosen
     figures = {"log loss": best.log_loss, "ROC AUC": best.roc_auc, "average precision": best.average_precision}
-    picture = base64.b64encode(search_png(facts)).decode()
+    picture = base64.b64encode(made.search_png).decode()
     return {
         "model version": version.version,
         "data version": version.data_version,
@@ -249,7 +126,7 @@ def _page(version: ModelVersion, model: "TrainedModel", split: Split) -> dict[st
         "calibration": facts.calibration["method"],
         **{f"out of fold {name}": float(value) for name, value in figures.items() if value is not None},
         "search": f"{facts.search['kind']}, {facts.search['trials']} settings, ended: {facts.search['ended']}",
-        "settings tried": inline_table(tried),
+        "settings tried": inline_table(made.search_table),
         "plot: search": dg.MetadataValue.md(f"![search](data:image/png;base64,{picture})"),
         **{f"seconds: {part}": round(seconds, 1) for part, seconds in facts.durations.items()},
         "vehicles kept for the comparison": len(split.comparison),
@@ -269,19 +146,52 @@ def _record(version: ModelVersion) -> pd.DataFrame:
     return pd.DataFrame([(n, str(value)) for n, value in {**made, **version.libraries}.items()], columns=list(_COLUMNS))
 
 
-def _beats_base_rate(model: "TrainedModel") -> dg.AssetCheckResult:
+def _without_version(made: "NoCandidate") -> Iterator[dg.AssetCheckResult]:
+    if made.audit is None:
+        yield from not_there(["trainable", "leak_audit", *_OF_A_VERSION], made.reason)
+    else:
+        yield from not_there(["trainable", *_OF_A_VERSION], made.reason)
+        yield _leak_audit(made.audit)
+
+
+def _checks(made: "Candidate", registry: Registry, version: ModelVersion) -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(passed=True, check_name="trainable")
+    yield _leak_audit(made.audit)
+    difference = registry.verify(version.version)
+    yield dg.AssetCheckResult(
+        passed=True, check_name="loads_fresh_and_predicts", metadata={"largest difference": difference}
+    )
     # Out of fold, on the training side: the compared vehicles have no part in it.
-    base = model.facts.base_rate_log_loss
-    best = model.facts.chosen.log_loss
-    beats = best < base
-    return dg.AssetCheckResult(
-        passed=beats,
+    base, best = made.model.facts.base_rate_log_loss, made.model.facts.chosen.log_loss
+    beats = "beats the base rate" if best < base else "does not beat the base rate, and is not usable"
+    yield dg.AssetCheckResult(
+        passed=best < base,
         check_name="beats_base_rate",
         severity=dg.AssetCheckSeverity.WARN,
-        description=(
-            f"Log loss {best:.4f} on later folds of the training side, the base rate's {base:.4f}: it "
-            f"{'beats the base rate' if beats else 'does not beat the base rate, and is not usable'}. The comparison "
-            "judges it on newer vehicles."
-        ),
+        description=f"Log loss {best:.4f} on later folds of the training side, the base rate's {base:.4f}: it {beats}. "
+        "The comparison judges it on newer vehicles.",
         metadata={"log loss": best, "log loss of the base rate": base},
+    )
+
+
+def _leak_audit(audit: "Audit") -> dg.AssetCheckResult:
+    """Return the blocking check: the findings and what to do, or how many features were examined."""
+    findings = " ".join(f"{number}. {one.sentence}" for number, one in enumerate(audit.findings, start=1))
+    todo = (
+        " No version was saved and the production model stays. Correct the uploads or the feature; a feature that was "
+        "looked at and is honest goes into accepted_features in the settings."
+    )
+    return dg.AssetCheckResult(
+        passed=not audit.findings,
+        check_name="leak_audit",
+        description=f"{findings}{todo}" if audit.findings else f"No leak among {audit.features_checked} features.",
+        metadata={
+            "features looked at": audit.features_checked,
+            "findings": inline_table(
+                pd.DataFrame(
+                    [(one.kind, one.feature or "", f"{one.number:.3g}") for one in audit.findings],
+                    columns=["kind", "feature", "figure"],
+                )
+            ),
+        },
     )

@@ -1,8 +1,4 @@
-"""Stage 2: the lake - rows judged by contract, merged once each, every one accounted for.
-
-What belongs here: take each staged upload into the lake, keep the ledger, show both. What does not: what a good row is
-(domain.rows.validation) and how rows are merged (resources.merging).
-"""
+"""Stage 2: the lake; rows are validated by contract and merged, and every row is accounted for."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -86,9 +82,8 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
             receipts = platform.inbox.receipts_of(kind, context.partition_keys)
             lines = _ingest(platform, contract, receipts)
             for line in lines:
-                context.add_asset_metadata(
-                    {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}, partition_key=line.key
-                )
+                metadata = {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}
+                context.add_asset_metadata(metadata, partition_key=line.key)
             if all(line.state == "refused" for line in lines):
                 raise dg.Failure(f"Nothing to merge. {lines[0].reason}", allow_retries=False)
             yield dg.MaterializeResult(
@@ -100,7 +95,7 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
 
 
 def _ingest(platform: Platform, contract: Contract, receipts: Sequence[Receipt]) -> list[UploadLine]:
-    """Take uploads into the lake, note what became of them, and return their ledger lines."""
+    """Merge uploads into the lake, record the state of each receipt, and return their ledger lines."""
     return ingest_uploads(
         platform.lake,
         platform.staging,
@@ -117,7 +112,7 @@ def _ledger(lines: Sequence[UploadLine]) -> pd.DataFrame:
 
 
 def _shown(lines: Sequence[UploadLine]) -> pd.DataFrame:
-    """Return the lines of a few uploads, or the sums of many by state: each upload's event holds this table again."""
+    """Return the lines of a few uploads, or the sums of many by state: each upload's event stores this table again."""
     if len(lines) <= _MOST_LINES:
         return _ledger(lines)
     states = _ledger(lines).groupby("state", as_index=False)
@@ -133,7 +128,7 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
     meanings = {c.name: c.description for c in contract.columns} | _OWN_MEANINGS
     columns = [(name, sql, meanings.get(name, "")) for name, sql in types.items()]
     return {
-        # What became of the rows stands first: a reader of the page asks that before anything else.
+        # First what a reader of the page looks for first: the result of this run.
         "ledger of this run": inline_table(_shown(lines)),
         "top quarantine reasons": inline_table(pd.DataFrame(reasons, columns=["reason", "rows"])),
         "rows merged": sum(line.merged for line in lines),

@@ -1,8 +1,7 @@
-"""Stage 5: the comparison of candidate and production model on the same newest vehicles, with a verdict and reason."""
+"""Stage 5: candidate and production model on the same newest vehicles, with a verdict and its reasons."""
 
 import base64
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,17 +18,13 @@ from failure_platform.catalog import (
     inline_table,
     markdown,
 )
-from failure_platform.domain.comparison.comparing import ComparedVersions
-from failure_platform.domain.comparison.values import ComparisonRecord
-from failure_platform.domain.deciding.policy import Policy
-from failure_platform.domain.targets import Target
+from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.registry.report_files import write_report
 
 if TYPE_CHECKING:
-    from failure_platform.domain.comparison.values import Comparison
     from failure_platform.domain.report.page import Report
+    from failure_platform.resources.registry.comparison import ComparedCandidate
 
 _COLUMNS = {
     "figure": "which figure",
@@ -37,8 +32,8 @@ _COLUMNS = {
     "new": "the candidate's",
     "difference": "new less old",
     "interval": "of the difference, from paired resampling of the compared vehicles",
-    "says": "better or worse when the whole interval lies on one side of zero",
-    "base rate": "of always saying the share of failures",
+    "says": "better or worse when the complete interval is on one side of zero",
+    "base rate": "of predicting the share of failures for every vehicle",
     "interval of new": "of the candidate's own figure",
 }
 _CHECKS = {
@@ -46,8 +41,8 @@ _CHECKS = {
     "enough_failures_to_judge": "The comparison holds enough failures to tell models apart; otherwise the verdict is "
     "not_judged.",
     "no_slice_worse": "No model, engine, colour, month or failure group is credibly worse than before, judged with "
-    "regard to how many were looked at.",
-    "report_written": "The report lies in its folder, whole.",
+    "regard to how many were examined.",
+    "report_written": "The report is in its folder, complete.",
 }
 
 
@@ -83,112 +78,54 @@ def model_comparison_asset(
     def model_comparison(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        # scikit-learn takes seconds to import; runs that only ingest never pay for it.
-        from failure_platform.domain.report.model_card import model_card
-        from failure_platform.domain.report.page import make_report, report_html
+        # scikit-learn takes seconds to import; runs that only ingest never load it.
+        from failure_platform.resources.registry.comparison import compare_candidate
 
         settings = platform.settings
+        candidate, vehicles = _candidate_and_vehicles(platform, context.partition_key)
         target = settings.target(context.partition_key)
-        versions = _compared_versions(platform, target)
-        pipelines = {
-            name: platform.registry.load(version.version).pipeline for name, version in versions.by_role.items()
-        }
-        compared, record = _compare(platform, target, versions, pipelines)
-        report = make_report(
-            target,
-            versions,
-            pipelines,
-            compared,
-            record,
-            settings.min_failures_to_judge,
-            settings.seed,
-            Policy(settings.policy),
-            settings.policy_gates,
-        )
-        html = report_html(report)
-        card = model_card(versions.candidate, target, record, platform.registry.history(target.name))
-        file = write_report(settings.reports_folder, record, html, card, {one.name: one.png for one in report.pictures})
+        compared = compare_candidate(settings, platform.registry, target, candidate, vehicles)
+        file = compared.write(settings.reports_folder)
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(record.id), metadata=_page(report, card, file, decide_job)
+            data_version=dg.DataVersion(compared.record.id), metadata=_page(compared, file, decide_job)
         )
         platform.mirror()
-        yield from _checks(platform, versions, compared)
-        yield dg.AssetCheckResult(
-            passed=file.read_text(encoding="utf-8") == html,
-            check_name="report_written",
-            metadata={"report": dg.MetadataValue.path(str(file))},
-        )
+        yield from _checks(compared, settings.min_failures_to_judge, file)
 
     return model_comparison
 
 
-def _compared_versions(platform: Platform, target: Target) -> ComparedVersions:
-    candidate = platform.registry.newest(target.name)
-    vehicles = read_table(platform.lake, vehicles_table(target.name))
+def _candidate_and_vehicles(platform: Platform, target: str) -> tuple[ModelVersion, pd.DataFrame]:
+    candidate = platform.registry.newest(target)
+    vehicles = read_table(platform.lake, vehicles_table(target))
     if candidate is None or vehicles is None:
         raise dg.Failure("There is no candidate to compare: materialise candidate_model first.", allow_retries=False)
-    production = platform.registry.current(target.name)
-    return ComparedVersions.of(candidate, production, vehicles, target.horizon, platform.settings.holdout_share)
+    return candidate, vehicles
 
 
-def _compare(
-    platform: Platform, target: Target, versions: ComparedVersions, pipelines: Mapping[str, Any]
-) -> tuple["Comparison", ComparisonRecord]:
-    from failure_platform.domain.comparison.comparing import compare
-    from failure_platform.domain.comparison.holdout import ModelScores, holdout_id
-    from failure_platform.domain.training.fitting import score
-
-    settings, registry = platform.settings, platform.registry
-    in_production = versions.production.version if versions.production else None
-    holdout = holdout_id(versions.newest["KNR"])
-    scored = {
-        name: ModelScores(score(pipelines[name], version.features, versions.newest), version.threshold)
-        for name, version in versions.by_role.items()
-    }
-    compared = compare(
-        versions.newest,
-        scored["candidate"],
-        scored.get("production"),
-        versions.candidate.base_rate,
-        registry.uses(target.name, versions.candidate.version, in_production, holdout),
-        settings.comparison,
-    )
-    record = ComparisonRecord(
-        target=target.name,
-        candidate=versions.candidate.version,
-        production=in_production,
-        compared_at=datetime.now(UTC),
-        comparison=compared,
-    )
-    return compared, registry.record_comparison(record)
-
-
-def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str, Any]:
-    from failure_platform.domain.report.formatting import metrics_table, slices_table, worst_slice_text
-
-    # Wide tables stand in dialogs: one of them would push every value of the page out of sight.
-    compared = report.comparison
-    table = metrics_table(compared)
-    figures = {name: value for name, value in compared.candidate.items() if value is not None}
+def _page(compared: "ComparedCandidate", file: Path, decide_job: str) -> dict[str, Any]:
+    # Wide tables are shown in dialogs: inline, one of them would push every other value of the page out of sight.
+    report, comparison, table = compared.report, compared.comparison, compared.figures
+    figures = {name: value for name, value in comparison.candidate.items() if value is not None}
     return {
-        "verdict": compared.verdict.outcome,
-        "reason": compared.verdict.reason,
+        "verdict": comparison.verdict.outcome,
+        "reason": comparison.verdict.reason,
         "report": dg.MetadataValue.path(str(file)),
         "candidate": report.candidate.version,
         "production": report.production.version if report.production else "none",
         "old against new": inline_table(table.iloc[:, :6]),
         "plots": _plots(report),
-        "worst slice": worst_slice_text(compared),
-        "slices, worst first": markdown(slices_table(compared)),
+        "worst slice": compared.worst_slice,
+        "slices, worst first": markdown(compared.slices),
         "gates of the policy": f"{report.ruling.advice.value}. {report.ruling.reason}",
-        "model card": dg.MetadataValue.md(card),
+        "model card": dg.MetadataValue.md(compared.card),
         "decide": dg.MetadataValue.job(decide_job, location_name=LOCATION),
-        "vehicles compared": compared.vehicles,
-        "failures among them": compared.failures,
-        "from": str(compared.period_from),
-        "to": str(compared.period_to),
-        "comparisons on these vehicles": compared.uses,
-        "most comparisons on them": compared.most_uses,
+        "vehicles compared": comparison.vehicles,
+        "failures among them": comparison.failures,
+        "from": str(comparison.period_from),
+        "to": str(comparison.period_to),
+        "comparisons on these vehicles": comparison.uses,
+        "most comparisons on them": comparison.most_uses,
         **{f"candidate {name}": float(value) for name, value in figures.items()},
         "dagster/row_count": len(table),
         "dagster/column_schema": column_schema([(name, "VARCHAR", text) for name, text in _COLUMNS.items()]),
@@ -197,7 +134,7 @@ def _page(report: "Report", card: str, file: Path, decide_job: str) -> dict[str,
 
 
 def _plots(report: "Report") -> dg.MarkdownMetadataValue:
-    """Return every picture in one dialog, each with how to read it."""
+    """Return every picture for one dialog, each with how to read it."""
     return dg.MetadataValue.md(
         "\n\n".join(
             f"### {one.name}\n\n{one.reading}\n\n"
@@ -207,26 +144,32 @@ def _plots(report: "Report") -> dg.MarkdownMetadataValue:
     )
 
 
-def _checks(platform: Platform, versions: ComparedVersions, compared: "Comparison") -> Iterator[dg.AssetCheckResult]:
-    oldest, worst = compared.period_from, compared.worst_slice
+def _checks(compared: "ComparedCandidate", min_failures: int, file: Path) -> Iterator[dg.AssetCheckResult]:
+    comparison, versions = compared.comparison, compared.versions
+    oldest, worst = comparison.period_from, comparison.worst_slice
     yield dg.AssetCheckResult(
         passed=oldest is None or pd.Timestamp(oldest) > pd.Timestamp(versions.trained_until),
         check_name="newer_than_both_models",
         metadata={"oldest compared": str(oldest), "newest trained on": str(versions.trained_until)},
     )
     yield dg.AssetCheckResult(
-        passed=compared.failures >= platform.settings.min_failures_to_judge,
+        passed=comparison.failures >= min_failures,
         check_name="enough_failures_to_judge",
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"failures": compared.failures, "vehicles": compared.vehicles},
+        metadata={"failures": comparison.failures, "vehicles": comparison.vehicles},
     )
     yield dg.AssetCheckResult(
         passed=worst is None or not worst.worse,
         check_name="no_slice_worse",
         severity=dg.AssetCheckSeverity.WARN,
         metadata={
-            "slices judged": sum(one.judged for one in compared.slices),
-            "slices": len(compared.slices),
+            "slices judged": comparison.slices_judged,
+            "slices": len(comparison.slices),
             "worst": "none judged" if worst is None else f"{worst.kind} {worst.value}",
         },
+    )
+    yield dg.AssetCheckResult(
+        passed=file.read_text(encoding="utf-8") == compared.html,
+        check_name="report_written",
+        metadata={"report": dg.MetadataValue.path(str(file))},
     )

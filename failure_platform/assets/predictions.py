@@ -1,8 +1,4 @@
-"""Stage 7: predictions - for every vehicle, what the production model says and what came of it.
-
-What belongs here: load the version in production, score, write, show. What does not: how a model scores
-(domain.training.fitting) and which version is in production (resources.registry).
-"""
+"""Stage 7: predictions; for every vehicle the probability by the production model, and the outcome when known."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +10,9 @@ from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, not_
 from failure_platform.domain.predictions import PREDICTION_COLUMNS, predictions_of
 from failure_platform.resources.lake.target_tables import predictions_table, read_table, replace_table, vehicles_table
 from failure_platform.resources.platform import Platform
+
+_CHECKS = ("a_model_is_in_production", "every_vehicle_has_a_probability")
+_NO_MODEL = "Nothing is in production yet: read model_comparison, then promote a version in production_model."
 
 
 def predictions_asset(
@@ -55,27 +54,23 @@ def predictions_asset(
     def predictions(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        # scikit-learn takes seconds to import; runs that only ingest never pay for it.
+        # scikit-learn takes seconds to import; runs that only ingest never load it.
         from failure_platform.domain.training.fitting import score
 
         target = context.partition_key
-        frame = read_table(platform.lake, vehicles_table(target))
+        vehicles = read_table(platform.lake, vehicles_table(target))
         production = platform.registry.current(target)
-        if production is None or frame is None:
-            yield from not_there(
-                ["a_model_is_in_production", "every_vehicle_has_a_probability"],
-                "Nothing is in production yet: read model_comparison, then promote a version in production_model.",
-            )
+        if production is None or vehicles is None:
+            yield from not_there(_CHECKS, _NO_MODEL)
             return
-        loaded = platform.registry.load(production.version)
-        predicted = predictions_of(frame, score(loaded.pipeline, production.features, frame), production)
+        pipeline = platform.registry.load(production.version).pipeline
+        predicted = predictions_of(vehicles, score(pipeline, production.features, vehicles), production)
         replace_table(platform.lake, predictions_table(target), predicted)
-        yield dg.MaterializeResult(
-            data_version=dg.DataVersion(production.version), metadata=_page(predicted, target, production.version)
-        )
+        version = production.version
+        yield dg.MaterializeResult(data_version=dg.DataVersion(version), metadata=_page(predicted, target, version))
         yield dg.AssetCheckResult(passed=True, check_name="a_model_is_in_production")
-        whole = bool(predicted["probability"].between(0, 1).all()) and len(predicted) == frame["KNR"].nunique()
-        yield dg.AssetCheckResult(passed=whole, check_name="every_vehicle_has_a_probability")
+        complete = bool(predicted["probability"].between(0, 1).all()) and len(predicted) == vehicles["KNR"].nunique()
+        yield dg.AssetCheckResult(passed=complete, check_name="every_vehicle_has_a_probability")
 
     return predictions
 

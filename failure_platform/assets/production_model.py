@@ -1,8 +1,4 @@
-"""Stage 6: the decision - a person in the launchpad, or the policy, moves the production model or leaves it.
-
-What belongs here: the launchpad's form, and showing the gates, the log and the history of models. What does not: what
-may be decided and what the gates ask (domain.deciding), and how the log is written (resources.registry).
-"""
+"""Stage 6: the decision; a person in the launchpad, or the policy, changes the production model or keeps it."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -108,32 +104,43 @@ def production_model_asset(
     def production_model(
         context: dg.AssetExecutionContext, config: DecisionForm, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        target, settings = context.partition_key, platform.settings
-        policy, gates = Policy(settings.policy), settings.policy_gates
+        target, gates = context.partition_key, platform.settings.policy_gates
         try:
-            request = _request(config, target, policy, platform)
-            if isinstance(request, NoDecision):
-                yield from not_there(["production_version_loads"], request.reason)
-                yield _gates(_newest_ruling(platform, target, gates), request.reason)
-                return
-            by_hand = config.decision is not Decision.policy
-            line = platform.registry.decide(request, datetime.now(UTC), Policy.manual if by_hand else policy, gates)
+            decided = _decide(config, target, platform)
         except (DecisionRefusedError, ModelRefusedError) as refusal:
             raise dg.Failure(str(refusal), allow_retries=False) from refusal
-        platform.mirror()
-        yield dg.MaterializeResult(
-            data_version=dg.DataVersion(line.production_version or "none"), metadata=_page(platform, line)
-        )
-        yield _gates(_ruling_of(platform, line, gates), f"{line.decision} by {line.who}: {line.why}")
-        if line.production_version is None:
-            yield from not_there(["production_version_loads"], "Nothing is in production yet.")
+        if isinstance(decided, NoDecision):
+            yield from not_there(["production_version_loads"], decided.reason)
+            yield _gates(_newest_ruling(platform, target, gates), decided.reason)
             return
-        difference = platform.registry.verify(line.production_version)
-        yield dg.AssetCheckResult(
-            passed=True, check_name="production_version_loads", metadata={"largest difference": difference}
-        )
+        platform.mirror()
+        version = decided.production_version
+        yield dg.MaterializeResult(data_version=dg.DataVersion(version or "none"), metadata=_page(platform, decided))
+        yield _gates(_ruling_of(platform, decided, gates), f"{decided.decision} by {decided.who}: {decided.why}")
+        yield from _loads(platform, version)
 
     return production_model
+
+
+def _decide(form: DecisionForm, target: str, platform: Platform) -> DecisionLine | NoDecision:
+    """Take the decision of the form, or the one of the policy when the form leaves it to the policy."""
+    policy, gates = Policy(platform.settings.policy), platform.settings.policy_gates
+    request = _request(form, target, policy, platform)
+    if isinstance(request, NoDecision):
+        return request
+    by_hand = form.decision is not Decision.policy
+    return platform.registry.decide(request, datetime.now(UTC), Policy.manual if by_hand else policy, gates)
+
+
+def _loads(platform: Platform, version: str | None) -> Iterator[dg.AssetCheckResult]:
+    if version is None:
+        yield from not_there(["production_version_loads"], "Nothing is in production yet.")
+        return
+    yield dg.AssetCheckResult(
+        passed=True,
+        check_name="production_version_loads",
+        metadata={"largest difference": platform.registry.verify(version)},
+    )
 
 
 def _request(form: DecisionForm, target: str, policy: Policy, platform: Platform) -> DecisionRequest | NoDecision:

@@ -1,10 +1,6 @@
-"""Stage 2, beside the lake tables: the rows that wait for a correction.
+"""Stage 2, next to the lake tables: the rows that wait for a correction."""
 
-What belongs here: show what is open and why, and how it is put right. What does not: opening, closing and exporting
-rows (resources.merging, resources.quarantine).
-"""
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -72,42 +68,46 @@ def quarantine_asset(kinds: Sequence[str], condition: dg.AutomationCondition[Any
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with platform.lake.read() as connection:
             rows = quarantine.open_rows(connection)
-            reasons = quarantine.by_reason(connection)
+            by_reason = _by_reason(quarantine.by_reason(connection))
             preview = quarantine.listing(connection, PREVIEW_ROWS)
             types = views.column_types(connection, "quarantine")
             disagreements = quarantine.disagreements(connection)
-        by_reason = _by_reason(reasons)
         version = data_version(by_reason)
-        columns = [(name, kind, _MEANINGS.get(name, "")) for name, kind in types.items()]
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(version),
-            metadata={
-                "open rows by reason": inline_table(by_reason),
-                "how to correct them": dg.MetadataValue.md(_WHAT_TO_DO.strip()),
-                **table_page("quarantine", rows, columns, preview),
-                # A table, because the page hides longer Markdown behind a link.
-                "preview": inline_table(_preview(preview)),
-                "data_version": version,
-            },
+            metadata={**_page(rows, by_reason, preview, types), "data_version": version},
         )
-        yield dg.AssetCheckResult(
-            passed=rows == 0,
-            check_name="no_open_rows",
-            severity=dg.AssetCheckSeverity.WARN,
-            description=f"{rows:,} rows wait for a correction." if rows else None,
-            metadata={"open rows": rows},
-        )
-        yield dg.AssetCheckResult(
-            passed=not disagreements,
-            check_name="agrees_with_the_ledger",
-            description="; ".join(disagreements) or None,
-        )
+        yield from _checks(rows, disagreements)
 
     return waiting
 
 
+def _page(rows: int, by_reason: pd.DataFrame, preview: pd.DataFrame, types: Mapping[str, str]) -> dict[str, Any]:
+    columns = [(name, kind, _MEANINGS.get(name, "")) for name, kind in types.items()]
+    return {
+        "open rows by reason": inline_table(by_reason),
+        "how to correct them": dg.MetadataValue.md(_WHAT_TO_DO.strip()),
+        **table_page("quarantine", rows, columns, preview),
+        # A table, because the page hides longer Markdown behind a link.
+        "preview": inline_table(_preview(preview)),
+    }
+
+
+def _checks(rows: int, disagreements: Sequence[str]) -> Iterator[dg.AssetCheckResult]:
+    yield dg.AssetCheckResult(
+        passed=rows == 0,
+        check_name="no_open_rows",
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{rows:,} rows wait for a correction." if rows else None,
+        metadata={"open rows": rows},
+    )
+    yield dg.AssetCheckResult(
+        passed=not disagreements, check_name="agrees_with_the_ledger", description="; ".join(disagreements) or None
+    )
+
+
 def _by_reason(reasons: Sequence[quarantine.OpenReason]) -> pd.DataFrame:
-    """Return few columns, for the page is narrow."""
+    """Return few columns, because the page is narrow."""
     lines = [
         (f"{one.rows:,}", one.kind, one.reason, f"{one.uploads:,}, newest {one.newest:%Y-%m-%d}", one.example)
         for one in reasons

@@ -1,9 +1,6 @@
-"""Stage 1: uploads as received - the original archived by its hash, its rows as text with where they stood.
+"""Stage 1: uploads as received; the original is archived by its hash, its rows are staged as text."""
 
-What belongs here: archive, read, show what was understood. What does not: what a good row is (the lake's stage).
-"""
-
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -28,9 +25,9 @@ from failure_platform.resources.uploads.staging import Refused
 
 PREVIEWED_ROWS = 3
 _LONGEST_CELL = 20
-# Reading rows back takes half as long as reading a small file: of a large backlog, the newest uploads show theirs.
+# Reading rows back takes half as long as reading a small file: of a large backlog, only the newest show a preview.
 MOST_PREVIEWS = 20
-# A line of the log costs as much as reading a small file.
+# A line of the log takes as long as reading a small file.
 UPLOADS_PER_LINE = 100
 _WHERE = (("sheet", "VARCHAR", "sheet of the file, if it has any"), ("line", "BIGINT", "line or row in the original"))
 
@@ -66,45 +63,50 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
     def raw(
         context: dg.AssetExecutionContext, platform: dg.ResourceParam[Platform]
     ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        # Each look at the keys asks the event log.
-        keys = context.partition_keys
-        receipts = platform.inbox.receipts_of(contract.kind, keys)
-        refused: dict[str, str] = {}
-        with (
-            kept_open(*events_of(context)),
-            closing(platform.staging.read_all(receipts, contract, platform.person_key)) as reading,
-        ):
-            for number, (receipt, staged) in enumerate(reading, 1):
-                page = _page(receipt, staged, preview=number > len(keys) - MOST_PREVIEWS)
-                context.add_asset_metadata(page, partition_key=receipt.key)
-                if isinstance(staged, Refused):
-                    refused[receipt.name] = staged.reason
-                if number % UPLOADS_PER_LINE == 0 or number == len(keys):
-                    context.log.info(f"{number} of {len(keys)}: {receipt.name}")
+        with kept_open(*events_of(context)):
+            receipts = platform.inbox.receipts_of(contract.kind, context.partition_keys)
+            refused = _stage(context, platform, contract, receipts)
             yield dg.MaterializeResult(
-                data_version=dg.DataVersion(receipts[-1].sha256),
-                metadata={
-                    "dagster/column_schema": column_schema(
-                        [*((c.name, "VARCHAR", c.description) for c in contract.columns), *_WHERE]
-                    ),
-                    "uploads in this run": len(keys),
-                },
+                data_version=dg.DataVersion(receipts[-1].sha256), metadata=_run_page(contract, len(receipts))
             )
-            yield dg.AssetCheckResult(
-                passed=not refused,
-                check_name="readable",
-                severity=dg.AssetCheckSeverity.ERROR,
-                description=next(iter(refused.values()), None),
-                metadata={
-                    "refused uploads": inline_table(pd.DataFrame(refused.items(), columns=["file", "reason"])),
-                },
-            )
+            yield _readable(refused)
 
     return raw
 
 
+def _stage(
+    context: dg.AssetExecutionContext, platform: Platform, contract: Contract, receipts: Sequence[Receipt]
+) -> dict[str, str]:
+    """Archive and stage each upload, attach its page to its partition, and return the refusals by file name."""
+    refused: dict[str, str] = {}
+    with closing(platform.staging.read_all(receipts, contract, platform.person_key)) as reading:
+        for number, (receipt, staged) in enumerate(reading, 1):
+            page = _page(receipt, staged, preview=number > len(receipts) - MOST_PREVIEWS)
+            context.add_asset_metadata(page, partition_key=receipt.key)
+            if isinstance(staged, Refused):
+                refused[receipt.name] = staged.reason
+            if number % UPLOADS_PER_LINE == 0 or number == len(receipts):
+                context.log.info(f"{number} of {len(receipts)}: {receipt.name}")
+    return refused
+
+
+def _run_page(contract: Contract, uploads: int) -> Mapping[str, Any]:
+    columns = [*((c.name, "VARCHAR", c.description) for c in contract.columns), *_WHERE]
+    return {"dagster/column_schema": column_schema(columns), "uploads in this run": uploads}
+
+
+def _readable(refused: Mapping[str, str]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=not refused,
+        check_name="readable",
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=next(iter(refused.values()), None),
+        metadata={"refused uploads": inline_table(pd.DataFrame(refused.items(), columns=["file", "reason"]))},
+    )
+
+
 def _page(receipt: Receipt, staged: ParsedUpload | Refused, *, preview: bool) -> Mapping[str, Any]:
-    """Return what the page of an upload shows, what matters most first."""
+    """Return the metadata of an upload, the most important first."""
     facts = {
         "file": receipt.name,
         "size": f"{receipt.size:,} bytes",
@@ -123,11 +125,11 @@ def _page(receipt: Receipt, staged: ParsedUpload | Refused, *, preview: bool) ->
 
 
 def _preview(received: ParsedUpload) -> dg.TableMetadataValue:
-    """Return the first rows side by side, a line per column: a wide table would push the page's right edge away."""
+    """Return the first rows side by side, a line per column: a wide table would be wider than the page."""
     rows = received.preview(PREVIEWED_ROWS)
     texts = rows.drop(columns=["sheet", "line"]).fillna("")
     cut = texts.where(texts.map(len) <= _LONGEST_CELL, texts.map(lambda text: text[: _LONGEST_CELL - 1] + "…"))
-    # Rows of tables that stand side by side have one line: their number tells them apart.
+    # Rows of side-by-side tables in a workbook share one line: their number distinguishes them.
     where = [f"row {number} (line {line})" for number, line in enumerate(rows["line"], 1)]
     by_column = cut.set_axis(where, axis="index").T
     return inline_table(by_column.rename_axis("column").reset_index())

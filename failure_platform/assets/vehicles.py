@@ -1,11 +1,7 @@
-"""Stage 3: one row per vehicle and target, with only what was known at its prediction point.
-
-What belongs here: describe, judge, write, show. What does not: what a feature or a label is (domain.features,
-domain.vehicles.labels), and which vehicles have to be described anew (resources.vehicle_tables).
-"""
+"""Stage 3: one row per vehicle and target, with only what was known at its prediction point."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -16,6 +12,7 @@ from failure_platform.domain.features.names import FAMILIES, TIME_RULE, explain
 from failure_platform.domain.features.sequences import LENGTH
 from failure_platform.domain.features.wide import data_version, feature_columns
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.lake.target_tables import vehicles_table
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.vehicles.vehicles_table import DICTIONARY, VehiclesUpdate, update_vehicles
@@ -36,20 +33,20 @@ _MEANINGS = {
 
 
 class VehiclesConfig(dg.Config):
-    """What a person can ask for in the launchpad."""
+    """The form of the launchpad."""
 
     describe_all: bool = False
 
 
 def vehicles_asset(
-    kinds: Sequence[str], targets: dg.StaticPartitionsDefinition, condition: dg.AutomationCondition[Any]
+    targets: dg.StaticPartitionsDefinition, condition: dg.AutomationCondition[Any]
 ) -> dg.AssetsDefinition:
-    """Return the asset `vehicles`, below the lake tables of all kinds."""
+    """Return the asset `vehicles`, below the lake tables of the kinds that describe a vehicle."""
 
     @dg.asset(
         name="vehicles",
         # Every upload counts, and one that was refused must not block: no dependency on a particular partition.
-        deps=[dg.AssetDep(kind, partition_mapping=dg.AllPartitionMapping()) for kind in kinds],
+        deps=[dg.AssetDep(kind, partition_mapping=dg.AllPartitionMapping()) for kind in READ_KINDS],
         partitions_def=targets,
         group_name=Group.vehicles,
         owners=[OWNER],
@@ -60,7 +57,7 @@ def vehicles_asset(
         automation_condition=condition,
         check_specs=[
             dg.AssetCheckSpec(
-                "one_row_per_knr", asset="vehicles", blocking=True, description="No vehicle stands twice."
+                "one_row_per_knr", asset="vehicles", blocking=True, description="No vehicle occurs twice."
             ),
             dg.AssetCheckSpec(
                 "nothing_newer_than_prediction_point",
@@ -104,7 +101,7 @@ def vehicles_asset(
 
 
 def _sequence_length(settings: Settings) -> int:
-    """Results one by one make the table wider by a quarter, and only one family reads them."""
+    """Return how many results become features of their own: a quarter more columns, which one family reads."""
     return LENGTH if "sequence" in (settings.training.families or ()) else 0
 
 
@@ -114,7 +111,7 @@ def _page(update: VehiclesUpdate, target: Target) -> dict[str, Any]:
     families: defaultdict[str, list[str]] = defaultdict(list)
     for name in feature_columns(frame):
         families[name.partition(":")[0]].append(name)
-    # Some 1,000 features: schema and dictionary show a line per family, so that what follows on the page is found.
+    # With some 1,000 features, schema and dictionary show a line per family; the rest of the page stays in sight.
     features = [
         (
             f"{prefix}:{':'.join(FAMILIES[prefix].parts)} ({len(names)} columns)",

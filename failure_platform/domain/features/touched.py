@@ -12,7 +12,7 @@ from failure_platform.domain.features.values import day_of
 from failure_platform.domain.targets import Target
 from failure_platform.domain.vehicles.coverage import coverage, upload_periods
 from failure_platform.domain.vehicles.labels import prediction_points
-from failure_platform.domain.vehicles.lake_tables import LakeTables
+from failure_platform.domain.vehicles.lake_tables import READ_KINDS, LakeTables
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,8 @@ def touched_vehicles(lake: LakeTables, target: Target, uploads: Sequence[str]) -
     Returns:
         KNR, distinct; also of vehicles that have no prediction point (any more).
     """
-    of_rows = (
-        table.filter(table.upload.isin(uploads)).select("KNR") for table in (lake.resultados, lake.falhas, lake.status)
-    )
+    tables: list[ir.Table] = [getattr(lake, kind) for kind in READ_KINDS]
+    of_rows = (table.filter(table.upload.isin(uploads)).select("KNR") for table in tables)
     touched = union_all([*of_rows, _measured_after(lake.resultados, uploads), _covered(lake, target, uploads)])
     return touched.filter(touched.KNR.notnull()).distinct()
 

@@ -1,7 +1,7 @@
 """The lake's tables that the modelling rules read, as Ibis tables of any engine."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 
 import ibis.expr.types as ir
@@ -24,3 +24,7 @@ class LakeTables:
     status: ir.Table
     uploads: ir.Table
     declared_periods: Mapping[str, tuple[date, date]] = field(default_factory=dict)
+
+
+READ_KINDS = tuple(one.name for one in fields(LakeTables) if one.name not in ("uploads", "declared_periods"))
+"""The upload kinds that describe a vehicle; an upload of any other kind changes no vehicle."""

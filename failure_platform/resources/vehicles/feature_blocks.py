@@ -13,6 +13,7 @@ from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.features.names import MEDIAN_DAYS
 from failure_platform.domain.features.wide import widen
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.lake.tables import superseded_table
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.vehicles.feature_sql import (
@@ -61,8 +62,8 @@ class FeatureQueries:
         by_rules = self._con.execute(touched_sql(self._target, self._declared, uploads)).fetchall()
         # A row that was superseded when it was merged can still change which of two other uploads holds a key.
         superseded = " UNION ALL ".join(
-            f"SELECT KNR FROM {sql_text.name(superseded_table(contract))} WHERE list_contains($uploads, upload)"
-            for contract in CONTRACTS.values()
+            f"SELECT KNR FROM {sql_text.name(superseded_table(CONTRACTS[kind]))} WHERE list_contains($uploads, upload)"
+            for kind in READ_KINDS
         )
         return frozenset(
             knr for (knr,) in by_rules + self._con.execute(superseded, {"uploads": list(uploads)}).fetchall()

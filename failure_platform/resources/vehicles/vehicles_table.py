@@ -15,6 +15,7 @@ from failure_platform.domain.features.names import explain, full_families
 from failure_platform.domain.features.touched import Basis, Changes, changes
 from failure_platform.domain.features.wide import FACT_COLUMNS, assemble, feature_columns
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.target_tables import put_frame, table_exists, table_frame, vehicles_table
 from failure_platform.resources.storage import sql_text
@@ -123,7 +124,10 @@ def _current_basis(
     sequence_length: int,
     code_version: str,
 ) -> Basis:
-    merged = con.execute("SELECT upload, merged_at::VARCHAR FROM uploads WHERE state = 'merged'").fetchall()
+    merged = con.execute(
+        "SELECT upload, merged_at::VARCHAR FROM uploads WHERE state = 'merged' AND list_contains(?, kind)",
+        [list(READ_KINDS)],
+    ).fetchall()
     return Basis(
         dict(merged),
         {

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from failure_platform.domain.features import names as feature_names
 from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.targets import ROAD_TEST
+from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.vehicles import feature_blocks, feature_sql
 from support.vehicle_plant import VEHICLES, VehiclePlant, defect, event, knr, result, upload, usual
 
@@ -48,6 +49,20 @@ def test_nothing_new_describes_nobody_and_writes_nothing(plant):
     done = plant.update()
     assert (done.described, done.uploads, done.rebuild_reason, len(done.frame)) == (0, 0, None, VEHICLES)
     assert plant.rows("SELECT number FROM commits") == commits
+
+
+def test_uploads_of_a_kind_that_describes_no_vehicle_change_nothing(plant):
+    """Neither new, nor merged again, nor withdrawn."""
+    assert "torque" not in READ_KINDS
+    for change in (
+        "INSERT INTO uploads BY NAME SELECT * REPLACE ('torque' AS kind, 'other' AS upload) FROM uploads LIMIT 1",
+        "UPDATE uploads SET merged_at = merged_at + INTERVAL 1 DAY WHERE kind = 'torque'",
+        "DELETE FROM uploads WHERE kind = 'torque'",
+    ):
+        with plant.lake.write() as connection:
+            connection.execute(change)
+        done = plant.update()
+        assert (done.anew, done.uploads, done.whole) == (0, 0, None)
 
 
 def test_a_new_feature_is_absent_in_the_others_by_the_rule_of_its_family(plant):
