@@ -5,6 +5,7 @@ and whatever else is computed from the rows (`domain`).
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 import duckdb
@@ -27,7 +28,7 @@ def ledger(con: duckdb.DuckDBPyConnection, kind: str | None = None) -> list[Uplo
 
 def ledger_lines(con: duckdb.DuckDBPyConnection, kind: str, keys: Collection[str]) -> list[UploadLine]:
     """Return the lines of some uploads of a kind in order of arrival; those that have none are left out."""
-    return _lines(con, "WHERE kind = ? AND upload IN (SELECT unnest(CAST(? AS VARCHAR[])))", [kind, list(keys)])
+    return _lines(con, f"WHERE kind = ? AND {sql_text.one_of('upload', keys)}", [kind])
 
 
 def ledger_line(con: duckdb.DuckDBPyConnection, key: str) -> UploadLine | None:
@@ -97,24 +98,20 @@ def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] 
         uploads: compare these and those whose rows they replaced, at the cost of their rows; None compares all.
     """
     found: list[tuple[str, str, int, int]] = []
+    of_kind = defaultdict[str, list[str]](list)
+    if uploads is not None:
+        for key, kind in con.execute(
+            f"SELECT upload, kind FROM uploads WHERE {sql_text.one_of('upload', uploads)}"
+        ).fetchall():
+            of_kind[kind].append(key)
     for contract in CONTRACTS.values():
         kind, superseded = sql_text.name(contract.kind), sql_text.name(superseded_table(contract))
-        lines: list[str] = []
+        of_these = within = "true"
         if uploads is not None:
-            rows = con.execute(
-                f"""
-                SELECT DISTINCT upload FROM uploads WHERE kind = $kind AND (
-                    upload IN (SELECT unnest($uploads))
-                    OR upload IN (SELECT upload FROM {superseded} WHERE list_contains($uploads, superseded_by))
-                ) ORDER BY upload
-            """,
-                {"kind": contract.kind, "uploads": list(uploads)},
-            ).fetchall()
-            lines = [key for (key,) in rows]
+            lines = [*of_kind[contract.kind], *_replaced_by(con, contract, of_kind[contract.kind])]
             if not lines:
                 continue
-        of_these = "true" if uploads is None else "list_contains($lines, upload)"
-        within = "true" if uploads is None else _span(con, lines)
+            of_these, within = sql_text.one_of("upload", lines), _span(con, lines)
         found += con.execute(
             f"""
             WITH held AS (
@@ -134,9 +131,18 @@ def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] 
             SELECT upload, 'in all', rows_in, merged + duplicate + superseded + quarantined
             FROM uploads WHERE kind = $kind AND {of_these} AND rows_in <> merged + duplicate + superseded + quarantined
         """,
-            {"kind": contract.kind} | ({"lines": lines} if uploads is not None else {}),
+            {"kind": contract.kind},
         ).fetchall()
     return [f"{upload}: {fate} {noted} by the ledger, {held} found" for upload, fate, noted, held in sorted(found)]
+
+
+def _replaced_by(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> list[str]:
+    """Return the keys of the other uploads whose rows these replaced."""
+    rows = con.execute(
+        f"SELECT DISTINCT upload FROM {sql_text.name(superseded_table(contract))} "
+        f"WHERE {sql_text.one_of('superseded_by', uploads)}"
+    ).fetchall()
+    return sorted({key for (key,) in rows} - set(uploads))
 
 
 def contract_violations(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> int:
@@ -189,7 +195,7 @@ def state_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
 def _span(con: duckdb.DuckDBPyConnection, uploads: Sequence[str]) -> str:
     """Return the condition of the time that uploads cover, in literals, so that all else is never opened."""
     first, last = con.execute(
-        "SELECT min(first_data), max(last_data) FROM uploads WHERE list_contains(?, upload)", [list(uploads)]
+        f"SELECT min(first_data), max(last_data) FROM uploads WHERE {sql_text.one_of('upload', uploads)}"
     ).fetchall()[0]
     return sql_text.between(first, last) if first is not None else "false"
 
