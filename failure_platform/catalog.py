@@ -1,8 +1,4 @@
-"""How every asset presents itself in the Dagster UI, and what the stages share of the asset graph.
-
-What belongs here: groups in flow order, owners, partitions, and the metadata of a table's page. What does not: reading
-or writing a table (resources) and what a stage does (assets).
-"""
+"""How every asset presents itself in the Dagster UI, and what the stages share of the asset graph."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,7 +8,7 @@ import pandas as pd
 
 from failure_platform.domain.markdown import markdown_table
 
-# The one name of the code location: sensor cursors and run keys hang on it.
+# The one name of the code location: Dagster stores sensor cursors and run keys under it.
 LOCATION = "failure_platform"
 OWNER = "team:vehicle-quality"
 LAKE_POOL = "lake"
@@ -21,14 +17,15 @@ _MOST_PREVIEW_COLUMNS = 12
 _LONGEST_CELL = 90
 _MOST_SCHEMA_COLUMNS = 2000
 
-# Part of every version's identity: raise it when the meaning of features, labels or training changes.
+# Part of the identity of every model version: raise it when the meaning of features, labels or training changes.
 CODE_VERSION = "2"
 
 _UPSTREAM_CHANGED = dg.AutomationCondition.any_deps_updated()
-# Runs once what is upstream has changed and stands still. "All upstream there" is no part of it: one upload that was
-# refused would then stop retraining for ever. Not `since_last_handled()`: the asset's own materialization would count
-# as having handled an upload that was merged after the run had read its input. For the same reason an upload that is
-# merged between a request and the next evaluation keeps the asset due. What the same run changes upstream is no change.
+# True once something upstream has changed and nothing upstream is running. It does not require all upstream partitions:
+# one refused upload would then stop retraining for ever. It is not `since_last_handled()`: the asset's own
+# materialisation would then count as handling an upload that was merged after the run had read its input. For the same
+# reason an upload that is merged between a request and the next evaluation keeps the asset due. Changes that the same
+# run makes upstream do not count.
 WHEN_UPSTREAM_CHANGED = (
     _UPSTREAM_CHANGED.since(
         dg.AutomationCondition.initial_evaluation() | (dg.AutomationCondition.newly_requested() & ~_UPSTREAM_CHANGED)
@@ -104,7 +101,7 @@ def table_page(
 
 
 def not_there(checks: Sequence[str], reason: str) -> Iterator[dg.AssetCheckResult]:
-    """Yield a result for each check of an asset that has nothing to show, for a reason that is no error."""
+    """Yield a warning for each check of an asset that was not materialised, with a reason that is no error."""
     for check in checks:
         yield dg.AssetCheckResult(
             passed=False, check_name=check, severity=dg.AssetCheckSeverity.WARN, description=reason

@@ -1,7 +1,4 @@
-"""The command line: one command per thing a person wants done, the same words as in the Dagster UI.
-
-What belongs here: arguments, exit codes, and which work a command starts. What does not: the work (the other modules of
-this folder) and how results are drawn (report).
+"""The command line: one command per task, in the same words as the Dagster UI.
 
 Results go to standard output (as JSON with --json), progress and errors to standard error.
 Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, 5 a decision was refused,
@@ -36,10 +33,10 @@ TargetName = Annotated[str, typer.Option("--target", help="Which target.")]
 
 def main() -> None:
     """Run the command line."""
-    # Told to end, we end as after Ctrl-C: in order, leaving no process behind.
-    for told in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told, signal.default_int_handler)
-    # Dagster marks single_run backfills as beta; the version is pinned, and nobody at a terminal can act on it.
+    # SIGTERM ends the platform as Ctrl-C does: in order, without a process left.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    # Dagster marks single_run backfills as beta; its version is pinned, and no user of a terminal can act on it.
     warnings.filterwarnings("ignore", message=".*backfill_policy.*")
     _check_settings()
     with exit_codes():
@@ -65,7 +62,7 @@ def demo(
         bool, typer.Option("--exit-when-done", help="End the platform instead of keeping the UI up.")
     ] = False,
 ) -> None:
-    """Show the whole flow on simulated uploads; the UI stays up until Ctrl-C."""
+    """Show the complete flow on simulated uploads; the UI stays up until Ctrl-C."""
     from failure_platform.cli.demo import run_demo
 
     run_demo(_settings(), err, exit_when_done=exit_when_done)
@@ -73,7 +70,7 @@ def demo(
 
 @app.command()
 def process(as_json: AsJson = False) -> None:
-    """Run the whole flow once without a UI: pick up every file, merge, train, compare."""
+    """Run the complete flow once without a UI: ingest every file, merge, train, compare."""
     from failure_platform.cli import drawing
     from failure_platform.cli.flow import run_flow
 
@@ -85,7 +82,7 @@ def process(as_json: AsJson = False) -> None:
 
 @app.command()
 def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
-    """List the versions of a target, what they scored, and every decision."""
+    """List the versions of a target, their figures, and every decision."""
     from failure_platform.cli import drawing
     from failure_platform.cli.model_commands import history
 
@@ -94,7 +91,7 @@ def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
 
 @app.command()
 def report(target: TargetName = "road_test", as_json: AsJson = False) -> None:
-    """Say where the report of the newest comparison lies: one page to open, mail or print."""
+    """Print the path of the report of the newest comparison: one page to open, mail or print."""
     from failure_platform.cli import drawing
     from failure_platform.cli.model_commands import newest_report
 
@@ -136,7 +133,7 @@ def decide(
 def predict(
     knr: Annotated[str, typer.Argument(metavar="KNR")], target: TargetName = "road_test", as_json: AsJson = False
 ) -> None:
-    """Say how likely one vehicle is to fail, by which model, and what came of it."""
+    """Show how likely one vehicle is to fail, by which model, and its outcome when known."""
     from failure_platform.cli import drawing
     from failure_platform.cli.model_commands import prediction
 
@@ -145,7 +142,7 @@ def predict(
 
 @app.command()
 def uploads(kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None, as_json: AsJson = False) -> None:
-    """List every upload and what became of its rows."""
+    """List every upload with its state and row counts."""
     from failure_platform.cli import drawing
     from failure_platform.cli.upload_commands import list_uploads
 
@@ -159,7 +156,7 @@ def withdraw(
     why: Annotated[str, typer.Option(help="Why; kept in the ledger.")],
     as_json: AsJson = False,
 ) -> None:
-    """Take one upload's rows out of the lake again; what they had replaced comes back."""
+    """Remove one upload's rows from the lake; the rows that they had replaced are restored."""
     from failure_platform.cli import drawing
     from failure_platform.cli.upload_commands import withdraw_upload
 
@@ -171,7 +168,7 @@ def replay(
     check: Annotated[bool, typer.Option("--check", help="Only compare; change nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build the lake anew from the archived originals, and put it in place if it is not the same."""
+    """Rebuild the lake from the archived originals, and replace the current one where they differ."""
     from failure_platform.cli import drawing
     from failure_platform.cli.lake_commands import replay_lake
 
@@ -183,7 +180,7 @@ def replay(
 
 @app.command()
 def restore(as_json: AsJson = False) -> None:
-    """Read the lake and its published snapshot whole, and mend the damaged one from the other."""
+    """Read the complete lake and its published snapshot, and repair the damaged one from the other."""
     from failure_platform.cli import drawing
     from failure_platform.cli.lake_commands import restore_lake
 
@@ -192,10 +189,10 @@ def restore(as_json: AsJson = False) -> None:
 
 @app.command()
 def doctor(
-    scan: Annotated[bool, typer.Option("--scan", help="Read every table of the lake whole; for every night.")] = False,
+    scan: Annotated[bool, typer.Option("--scan", help="Read every row of the lake; for a nightly check.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show every setting and whether this machine and home are fit to run the platform."""
+    """Show every setting and whether this machine and home can run the platform."""
     from failure_platform.cli import drawing
     from failure_platform.cli.doctor import examine
 
@@ -217,7 +214,7 @@ def simulate(
     signal: Annotated[float, typer.Option(min=0, help="Strength of what can be learnt; 0 is none.")] = 1.0,
     failure_rate: Annotated[float, typer.Option(help="Share of vehicles that fail.")] = 0.063,
     drift: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day from which the plant is another.")
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day from which the plant behaves differently.")
     ] = None,
     dirt: Annotated[
         list[str], typer.Option(help="KIND=SHARE of rows, e.g. repeated_row=0.01; or `some`. Repeatable.")
@@ -227,7 +224,7 @@ def simulate(
     gzipped: Annotated[bool, typer.Option("--gzip", help="Compress, and still call it .csv.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write one batch of simulated uploads into the upload folders, and its truth beside them."""
+    """Write one batch of simulated uploads into the upload folders, and its truth next to them."""
     from failure_platform.cli import drawing
     from failure_platform.cli.simulate import simulate_batch
 
@@ -252,7 +249,7 @@ def _settings() -> Settings:
 
 
 def _check_settings() -> None:
-    """End with code 2 where a setting is wrong, before anything that reads the settings is imported."""
+    """Exit with code 2 when a setting is wrong, before anything that reads the settings is imported."""
     try:
         Settings()
     except ValidationError as error:

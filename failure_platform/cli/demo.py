@@ -1,8 +1,4 @@
-"""`demo`: the whole flow on simulated uploads, shown while it happens.
-
-What belongs here: the two batches, what to wait for, what to print. What does not: the flow, which is the platform's
-own: the demo drops files and watches, and decides once as a person would.
-"""
+"""`demo`: the complete flow on simulated uploads, shown while it runs."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +12,7 @@ from failure_platform.cli import drawing, instance, service
 from failure_platform.cli.flow import decide
 from failure_platform.cli.model_commands import summary
 from failure_platform.cli.simulate import write
-from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.lake.views import ledger_line
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
@@ -28,7 +24,7 @@ SECOND = Simulation(vehicles=1_200, weeks=4, seed=2, start=FIRST.next_start, nam
 TARGET = "road_test"
 WHO = "demo"
 _PATIENCE_SECONDS = 300.0
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 class DemoStuckError(Exception):
@@ -36,62 +32,64 @@ class DemoStuckError(Exception):
 
 
 def run_demo(settings: Settings, err: Console, *, exit_when_done: bool) -> None:
-    """Run the demo on this home. On a home that has seen it, nothing is doubled: it shows what is there.
+    """Run the demo on this home. Run again, it doubles nothing and shows what the home holds.
 
     Raises:
-        DemoStuckError: a stage took far too long; the message says where to look.
+        DemoStuckError: a stage took far too long; the message names the log.
     """
-    show = _Show(settings, err)
-    show.say("Simulating a first batch of uploads, with some dirt …")
-    show.drop(FIRST)
-    show.say("Starting the platform (webserver, daemon, sensors) …")
+    progress = _Progress(settings, err)
+    progress.say("Simulating a first batch of uploads, with some dirt …")
+    progress.drop(FIRST)
+    progress.say("Starting the platform (webserver, daemon, sensors) …")
     with service.running(settings) as running, instance.opened(settings) as dagster:
-        show.say(f"The UI is up: [bold]{running.url}[/]")
-        show.ingested(dagster, FIRST)
-        show.compared(dagster)
+        progress.say(f"The UI is up: [bold]{running.url}[/]")
+        progress.ingested(dagster, FIRST)
+        progress.compared(dagster)
         if Platform(settings).registry.current(TARGET) is None:
-            show.say("A first model has only the base rate to beat. The demo promotes it, as a person would:")
-            show.decide_first()
-        show.say("Dropping a second batch; the sensors retrain by themselves …")
-        show.drop(SECOND)
-        show.ingested(dagster, SECOND)
-        show.compared(dagster)
-        found = summary(Platform(settings), TARGET)
-        drawing.draw_comparison(found, err)
+            progress.say("A first model has only the base rate to beat. The demo promotes it, as a person would:")
+            progress.decide_first()
+        progress.say("Dropping a second batch; the sensors retrain by themselves …")
+        progress.drop(SECOND)
+        progress.ingested(dagster, SECOND)
+        progress.compared(dagster)
+        compared = summary(Platform(settings), TARGET)
+        drawing.draw_comparison(compared, err)
         page = f"{running.url}/assets/production_model?partition={TARGET}"
-        show.say(f"A person promotes here (Materialize > Open launchpad): [bold]{page}[/]")
-        show.say(f"The whole graph: {running.url}/asset-groups   The comparison: {running.url}/assets/model_comparison")
+        progress.say(f"A person promotes here (Materialize > Open launchpad): [bold]{page}[/]")
+        progress.say(
+            f"The whole graph: {running.url}/asset-groups   The comparison: {running.url}/assets/model_comparison"
+        )
         if not exit_when_done:
-            show.say("The UI stays up until Ctrl-C.")
+            progress.say("The UI stays up until Ctrl-C.")
             running.stay_up()
 
 
-class _Show:
-    """What the demo has told so far, and how it finds out what to tell next."""
+class _Progress:
+    """The progress of the demo: what was printed, and how it waits for the next result."""
 
     def __init__(self, settings: Settings, err: Console) -> None:
         self._settings = settings
         self._err = err
         self._platform = Platform(settings)
-        self._told: set[str] = set()
+        self._printed: set[str] = set()
         self._begin = time.monotonic()
 
     def say(self, text: str) -> None:
         self._err.print(f"[dim]{time.monotonic() - self._begin:5.0f} s[/]  {text}")
 
     def drop(self, batch: Simulation) -> None:
-        written = [self._settings.uploads_folder / kind / f"{batch.name}.csv" for kind in CONTRACTS]
+        written = [self._settings.uploads_folder / kind / f"{batch.name}.csv" for kind in READ_KINDS]
         if all(path.exists() for path in written):
-            self.say(f"{batch.name} lies in the upload folder already.")
+            self.say(f"{batch.name} is in the upload folder already.")
             return
         made = write(self._settings, batch, self._err)
         for kind, rows in made.rows.items():
             self.say(f"dropped uploads/{kind}/{batch.name}.csv, {rows:,} rows")
 
     def ingested(self, dagster: dg.DagsterInstance, batch: Simulation) -> None:
-        """Wait until the batch's three uploads are in the lake, and tell what became of their rows."""
-        waiting = {kind: self._settings.uploads_folder / kind / f"{batch.name}.csv" for kind in CONTRACTS}
-        for _ in self._patiently(dagster, f"{batch.name} to be merged"):
+        """Wait until the uploads of a batch are in the lake, and print their ledger lines."""
+        waiting = {kind: self._settings.uploads_folder / kind / f"{batch.name}.csv" for kind in READ_KINDS}
+        for _ in self._until_timeout(dagster, f"{batch.name} to be merged"):
             for kind, path in list(waiting.items()):
                 line = self._ledger_line(dagster, kind, path)
                 if line is not None:
@@ -101,9 +99,9 @@ class _Show:
                 return
 
     def compared(self, dagster: dg.DagsterInstance) -> None:
-        """Wait until a comparison stands that is newer than everything in the lake, and tell its verdict."""
-        for _ in self._patiently(dagster, "the comparison"):
-            lake = max(_materialized_at(dagster, kind) for kind in CONTRACTS)
+        """Wait for a comparison that is newer than everything in the lake, and print its verdict."""
+        for _ in self._until_timeout(dagster, "the comparison"):
+            lake = max(_materialized_at(dagster, kind) for kind in READ_KINDS)
             if lake < _materialized_at(dagster, "vehicles") < _materialized_at(dagster, "model_comparison"):
                 break
         verdict = summary(self._platform, TARGET)["verdict"]
@@ -131,32 +129,32 @@ class _Show:
             f"{line.superseded:,} superseded + {line.quarantined:,} quarantined"
         )
 
-    def _patiently(self, dagster: dg.DagsterInstance, what: str) -> Iterator[None]:
+    def _until_timeout(self, dagster: dg.DagsterInstance, what: str) -> Iterator[None]:
         end = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < end:
-            self._tell_runs(dagster)
+            self._print_runs(dagster)
             yield
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(_POLL_SECONDS)
         raise DemoStuckError(
             f"Waited {_PATIENCE_SECONDS:.0f} s for {what}. Look at the Runs page of the UI, and at "
             f"{self._settings.dagster_folder / 'platform.log'}."
         )
 
-    def _tell_runs(self, dagster: dg.DagsterInstance) -> None:
+    def _print_runs(self, dagster: dg.DagsterInstance) -> None:
         for run in reversed(dagster.get_runs(limit=20)):
             step = f"{run.run_id} {run.status.value}"
-            if step in self._told or run.status not in _TOLD:
+            if step in self._printed or run.status not in _STATUS_WORDS:
                 continue
-            self._told.add(step)
+            self._printed.add(step)
             name = run.tags.get("failure_platform/file_name", run.tags.get("dagster/partition", ""))
-            # Runs that automation starts have no job of their own; their assets say what they are.
+            # Runs started by automation have no job of their own; their assets identify them.
             assets = {key.to_user_string() for key in run.asset_selection or ()}
             job = ", ".join(a for a in _STAGES if a in assets) if run.job_name.startswith("__") else run.job_name
-            self.say(f"[dim]run {run.run_id[:8]} {job} {name}: {_TOLD[run.status]}[/]")
+            self.say(f"[dim]run {run.run_id[:8]} {job} {name}: {_STATUS_WORDS[run.status]}[/]")
 
 
 _STAGES = ("vehicles", "candidate_model", "model_comparison", "production_model", "predictions")
-_TOLD = {
+_STATUS_WORDS = {
     dg.DagsterRunStatus.QUEUED: "queued",
     dg.DagsterRunStatus.STARTED: "started",
     dg.DagsterRunStatus.SUCCESS: "done",

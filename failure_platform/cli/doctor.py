@@ -1,7 +1,4 @@
-"""`doctor`: every setting, and whether this machine and home are fit to run the platform.
-
-What belongs here: looking and telling. What does not: mending anything.
-"""
+"""`doctor`: every setting, and whether this machine and home can run the platform; it changes nothing."""
 
 import importlib.metadata
 import importlib.util
@@ -25,8 +22,8 @@ _LEAST_FREE_BYTES = 5 << 30
 def examine(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
     """Return settings, versions and checks; a failed check says what to do.
 
-    With `scan` every table of the lake and of its snapshot is read whole, the only way to find a damaged block, and
-    compared with the ledger.
+    With `scan` every row of the lake and of its snapshot is read, the only way to find a damaged block, and the row
+    counts are compared with the ledger.
     """
     checks: list[tuple[str, Callable[[Settings], str | None]]] = [
         ("home can be written", _home),
@@ -67,7 +64,7 @@ def _disk(settings: Settings) -> str | None:
 
 def _lake(settings: Settings) -> str | None:
     if not _is_made(settings):
-        return None  # the first upload makes it
+        return None  # the first upload creates it
     try:
         with Platform(settings.model_copy(update={"lake_wait_seconds": 1.0})).lake.read() as connection:
             connection.execute("SELECT count(*) FROM uploads").fetchone()

@@ -1,7 +1,4 @@
-"""Results as tables for people.
-
-What belongs here: drawing. What does not: finding anything out.
-"""
+"""Results as tables in a terminal."""
 
 from typing import Any
 
@@ -24,7 +21,7 @@ _COLOURS = {
 
 
 def draw_process(result: dict[str, Any], out: Console) -> None:
-    """Draw what `process` came to."""
+    """Draw the result of `process`."""
     table = Table("upload", "file", "state", title="uploads", title_justify="left")
     for count in _COUNTS:
         table.add_column(count, justify="right")
@@ -34,9 +31,9 @@ def draw_process(result: dict[str, Any], out: Console) -> None:
     for line in result["uploads"]:
         if line["state"] == "refused":
             out.print(f"[red]refused[/] {line['kind']}/{escape(line['name'] + ': ' + line['reason'])}")
-    for name, found in result["targets"].items():
+    for name, compared in result["targets"].items():
         out.print(f"\n[bold]{name}[/]")
-        draw_comparison(found, out)
+        draw_comparison(compared, out)
 
 
 def draw_comparison(found: dict[str, Any], out: Console) -> None:
@@ -63,7 +60,7 @@ def draw_comparison(found: dict[str, Any], out: Console) -> None:
 
 def draw_models(result: dict[str, Any], out: Console) -> None:
     """Draw the versions and the decisions."""
-    # It has to be read in 80 columns: what must be typed again and the figures are never cut.
+    # It must fit 80 columns: figures, and names that a person types again, are never cut.
     table = Table(title=result["target"], title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column("version", no_wrap=True)
     table.add_column("state", min_width=10)
@@ -105,7 +102,7 @@ def draw_decision(line: dict[str, Any], out: Console) -> None:
 
 
 def draw_prediction(found: dict[str, Any], out: Console) -> None:
-    """Draw what is predicted of one vehicle."""
+    """Draw the prediction for one vehicle."""
     alarm = "[red]inspect[/]" if found["alarm"] else "no alarm"
     out.print(
         f"{found['KNR']}: {found['probability']:.1%} likely to fail ({alarm}; alarm from {found['threshold']:.1%}), "
@@ -118,7 +115,7 @@ def draw_prediction(found: dict[str, Any], out: Console) -> None:
 
 
 def draw_simulation(result: dict[str, Any], out: Console) -> None:
-    """Draw what was written."""
+    """Draw the files of a simulation."""
     for kind, path in result["uploads"].items():
         out.print(f"{path}: {result['rows'][kind]:,} rows, {result['bytes'][kind] / 1e6:,.1f} MB")
     out.print(f"truth: {result['truth']}\nthe next batch may start on {result['next_start']}")
@@ -133,17 +130,17 @@ def draw_open_reasons(result: dict[str, Any], out: Console) -> None:
     table.add_column("newest (UTC)", no_wrap=True)
     table.add_column("for example")
     for line in result["reasons"]:
-        # A reason may hold a pattern in brackets, which is no colour.
-        told = (escape(line[name]) for name in ("kind", "reason"))
+        # A reason may contain a pattern in brackets, which is no markup.
+        texts = (escape(line[name]) for name in ("kind", "reason"))
         counts = (f"{line[name]:,}" for name in ("rows", "uploads"))
-        table.add_row(*told, *counts, f"{line['newest']:%Y-%m-%d %H:%M}", escape(line["example"]))
+        table.add_row(*texts, *counts, f"{line['newest']:%Y-%m-%d %H:%M}", escape(line["example"]))
     out.print(table)
     if result["reasons"]:
         out.print("To correct them: failure-platform quarantine export FILE.csv --kind KIND")
 
 
 def draw_export(result: dict[str, Any], out: Console) -> None:
-    """Draw what was exported and what to do with it."""
+    """Draw the exported file and how to use it."""
     out.print(f"{result['file']}: {result['rows']:,} rows", end="", markup=False)
     out.print(f" and {result['lines']:,} lines that could not be read as rows" if result["lines"] else "")
     out.print(
@@ -184,7 +181,7 @@ def draw_uploads(result: dict[str, Any], out: Console) -> None:
     for column in ("hash", "kind", "state"):
         table.add_column(column, no_wrap=True)
     for count in _COUNTS:
-        # A number is shown whole, however narrow the terminal; its heading folds instead.
+        # A number is never cut, however narrow the terminal; its heading folds instead.
         longest = max((len(f"{line[count]:,}") for line in result["uploads"]), default=0)
         table.add_column(count.replace("_", " "), justify="right", overflow="fold", min_width=longest)
     table.add_column("file", overflow="fold", min_width=8)
@@ -198,16 +195,16 @@ def draw_uploads(result: dict[str, Any], out: Console) -> None:
 
 
 def draw_withdrawal(line: dict[str, Any], out: Console) -> None:
-    """Say what was taken out, and how it comes back."""
+    """Print what was removed, and how to ingest it again."""
     out.print(
-        f"'{line['name']}' is out of the lake: {line['reason']}. Its original stays in the archive; to take it in "
+        f"'{line['name']}' is out of the lake: {line['reason']}. Its original stays in the archive; to ingest it "
         f"again, materialise partition {line['upload']} of {line['kind']} in the UI.",
         markup=False,
     )
 
 
 def draw_card(result: dict[str, Any], out: Console) -> None:
-    """Print the card as it is: Markdown."""
+    """Print the card as Markdown."""
     out.print(result["card"], markup=False, highlight=False, soft_wrap=True)
 
 
@@ -218,17 +215,17 @@ def draw_report(result: dict[str, Any], out: Console) -> None:
 
 
 def draw_restore(result: dict[str, Any], out: Console) -> None:
-    """Say what was wrong and what was done."""
+    """Print the problems and what was done."""
     for problem in result["problems"]:
         out.print(problem, markup=False)
     out.print(result["done"], markup=False)
     if result["kept"]:
-        out.print(f"The damaged file is kept as {result['kept']}; remove it when you need it no more.", markup=False)
+        out.print(f"The damaged file is kept as {result['kept']}; delete it when you no longer need it.", markup=False)
 
 
 def draw_replay(result: dict[str, Any], out: Console) -> None:
-    """Draw what was compared, and say what was done."""
-    table = Table("table", title="the lake, and the same built anew from the archive", title_justify="left")
+    """Draw the comparison of the tables, and print what was done."""
+    table = Table("table", title="the lake, and the same rebuilt from the archive", title_justify="left")
     for column in ("uploads", "rows before", "rows after", "same"):
         table.add_column(column, justify="right")
     for kind in result["kinds"]:
@@ -239,9 +236,9 @@ def draw_replay(result: dict[str, Any], out: Console) -> None:
     if result["before"]:
         out.print(f"The lake could not be read: {result['before']}", markup=False)
     if result["identical"]:
-        out.print("Both say the same; nothing was changed.")
+        out.print("Both are the same; nothing was changed.")
     elif not result["replaced"]:
-        out.print("They differ; nothing was changed. Without --check the one built anew takes the lake's place.")
+        out.print("They differ; nothing was changed. Without --check the rebuilt one replaces the lake.")
     else:
         carried = ", ".join(result["carried_over"]) or "none: the model versions' tables could not be read"
         out.print(f"The lake was replaced; the old file is kept as {result['kept']}.", markup=False)

@@ -1,8 +1,4 @@
-"""Which exit code an error ends a command with.
-
-What belongs here: the errors that a person can act on, each with its documented code. What does not: their messages,
-which stand where they are raised, and the list of codes in the help (app).
-"""
+"""Documented exit codes of the errors that a person can act on, and printing of results."""
 
 import json
 import sys
@@ -42,8 +38,8 @@ def exit_codes() -> Iterator[None]:
 
 
 def _exit_code(error: Exception) -> int | None:
-    """Return the documented exit code of an error; None: it is not a person's to act on."""
-    # Imported once there is an error: together they take seconds, and most commands need few of them.
+    """Return the documented exit code of an error; None when no person can act on it."""
+    # Imported only after an error: together they take seconds, and most commands need few of them.
     from failure_platform.cli.flow import DecisionNotTakenError, StageFailedError
     from failure_platform.cli.instance import HomeBusyError
     from failure_platform.cli.model_commands import NotKnownError

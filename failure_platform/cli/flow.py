@@ -1,8 +1,4 @@
-"""The whole flow headless: pick up everything in the upload folders, merge, train, compare, and say what came of it.
-
-What belongs here: running the same jobs as the UI does, in this process and in order, and the one object that
-`process --json` prints. What does not: any stage of its own.
-"""
+"""The complete flow without a UI: the jobs of one home, run in this process and in order."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -46,7 +42,7 @@ class Flow:
         return set(self._dagster.get_dynamic_partitions(str(uploads_of(kind).name)))
 
     def ingest(self, kind: str, scan: FolderScan, most: int, say: Say) -> None:
-        """Take the uploads of a plan into the lake. A refused one is told by the ledger and stops only itself."""
+        """Ingest the uploads of a scan. A refused one is recorded in the ledger and stops only itself."""
         self._dagster.add_dynamic_partitions(str(uploads_of(kind).name), [r.key for r in scan.plan.new])
         runs = [(batch, range_tags(batch[0].key, batch[-1].key)) for batch in arrivals.batches(scan.plan.new, most)]
         runs += [([receipt], range_tags(receipt.key, receipt.key)) for receipt in scan.plan.again]
@@ -70,7 +66,7 @@ class Flow:
             partition: target, for the stages behind the lake.
             tags: run tags.
             config: run configuration, as in the launchpad.
-            refusals: whether a step's own refusal (`dg.Failure`) is an outcome and not an error.
+            refusals: whether a refusal by a step (`dg.Failure`) is a result and not an error.
 
         Raises:
             StageFailedError: a step failed.
@@ -98,7 +94,7 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
         model and the verdict, both measured on the same vehicles.
 
     Raises:
-        HomeBusyError: a platform is up on this home.
+        HomeBusyError: a platform runs on this home.
         StageFailedError: a stage failed.
     """
     platform = Platform(settings)
@@ -148,7 +144,7 @@ def _ledger_line(ledger: Mapping[str, UploadLine], name: str, receipt: Receipt) 
     counts = {count: getattr(line, count) for count in COUNTS}
     state: str = line.state
     if name != receipt.name:
-        # The same bytes under another name: all of its rows are in already.
+        # The same bytes under another name: all of its rows are in the lake already.
         counts, state = {**dict.fromkeys(COUNTS, 0), "rows_in": line.rows_in, "duplicate": line.rows_in}, "already_in"
     return {"kind": receipt.kind, "name": name, **counts, "state": state, "reason": line.reason}
 
@@ -168,7 +164,7 @@ class DecisionNotTakenError(Exception):
 
 
 def decide(settings: Settings, target: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Take a decision and return the line that the log grew by.
+    """Take a decision and return its line of the decision log.
 
     Raises:
         DecisionNotTakenError: refused.

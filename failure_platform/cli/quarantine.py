@@ -1,8 +1,4 @@
-"""`quarantine`: which rows wait for a correction and why, and a file of them to correct.
-
-What belongs here: the two commands, from arguments to plain values. What does not: reading the rows
-(resources.quarantine) and drawing (report). Rows come back as any upload does: by dropping the corrected file.
-"""
+"""`quarantine`: lists the rows that wait for a correction, and exports them as a file to correct."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -30,7 +26,7 @@ UploadKey = Annotated[str | None, typer.Option("--upload", help="Only of this up
 
 @commands.command("list")
 def list_reasons(kind: Annotated[str | None, _KIND] = None, upload: UploadKey = None, as_json: AsJson = False) -> None:
-    """Say how many rows wait for a correction, by reason, with an example of each."""
+    """Show how many rows wait for a correction, by reason, with an example of each."""
     from failure_platform.cli import drawing
 
     show(open_reasons(Settings(), kind, upload), as_json, drawing.draw_open_reasons)
@@ -38,7 +34,7 @@ def list_reasons(kind: Annotated[str | None, _KIND] = None, upload: UploadKey = 
 
 @commands.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="The csv file to write; it must not be there yet.")],
+    file: Annotated[Path, typer.Argument(help="The csv file to write; it must not exist yet.")],
     kind: Annotated[str, _KIND],
     reason: Annotated[str | None, typer.Option(help="Only rows with this text in a reason.")] = None,
     upload: UploadKey = None,
@@ -63,10 +59,10 @@ def open_reasons(settings: Settings, kind: str | None = None, upload: str | None
 
 
 def export_rows(settings: Settings, file: Path, kind: str, reason: str | None, upload: str | None) -> dict[str, Any]:
-    """Write the file; return its path, what it holds, and the folder to drop it into when it is corrected.
+    """Write the file; return its path, its row counts, and the folder to drop it into once it is corrected.
 
     Raises:
-        NotExportedError: nothing open fits, or the file is there already or cannot be made.
+        NotExportedError: no open row matches, or the file exists already or cannot be written.
     """
     from failure_platform.domain.contracts import CONTRACTS
     from failure_platform.resources.lake import quarantine

@@ -1,7 +1,4 @@
-"""`simulate`: one batch of simulated uploads into a home's upload folders.
-
-What belongs here: options of the command line into the simulator's plan, and progress. What does not: the plant.
-"""
+"""`simulate`: writes one batch of simulated uploads into the upload folders of a home."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,14 +13,14 @@ from failure_platform.simulation.writing import SimulationReport, simulate
 
 
 class WrongOptionsError(Exception):
-    """The options describe no plant."""
+    """The options describe no possible plant."""
 
 
 def simulate_batch(settings: Settings, plan: Mapping[str, Any], dirt: Sequence[str], err: Console) -> dict[str, Any]:
-    """Write the batch and return what was written.
+    """Write the batch and return its files, row counts and next possible start.
 
     Raises:
-        WrongOptionsError: the message says which option and what it may be.
+        WrongOptionsError: the message gives the option and its possible values.
     """
     try:
         options = Simulation(**plan, dirt=_shares(dirt))

@@ -1,7 +1,4 @@
-"""All doors of one home, made from its settings.
-
-What belongs here: which door gets which folder. What does not: anything a door does. Making a platform touches no disk.
-"""
+"""The resources of one home, created from its settings without any access to the disk."""
 
 from typing import Any
 
@@ -18,7 +15,7 @@ from failure_platform.settings import PERSON_KEY_FILE, Settings
 
 
 class Platform:
-    """The doors of one home."""
+    """The resources of one home."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -49,11 +46,11 @@ class Platform:
 
     @property
     def resources(self) -> dict[str, Any]:
-        """The doors by the names under which assets and sensors ask for them."""
+        """The resources by the names under which assets and sensors require them."""
         return {
             "platform": self,
             "inbox": self.inbox,
-            # For assets that a plant adds of its own.
+            # For assets that a plant adds.
             "duckdb": LakeReader(
                 database=str(self.settings.lake_file),
                 wait_seconds=self.settings.lake_wait_seconds,
