@@ -8,7 +8,7 @@ import dagster as dg
 from failure_platform.assets.candidate_model import candidate_model_asset
 from failure_platform.assets.lake import lake_asset
 from failure_platform.assets.model_comparison import model_comparison_asset
-from failure_platform.assets.predictions import predictions_asset
+from failure_platform.assets.predictions import PREDICT_JOB, predictions_asset
 from failure_platform.assets.production_model import DECIDE_JOB, production_model_asset
 from failure_platform.assets.quarantine import quarantine_asset
 from failure_platform.assets.raw import raw_asset
@@ -43,11 +43,12 @@ def build(settings: Settings, contracts: Mapping[str, Contract] = CONTRACTS) -> 
     ingest = {kind: _job(f"ingest_{kind}", f"Ingests {kind} uploads.", f"raw_{kind}", kind) for kind in contracts}
     retrain = _job("retrain", "Describes vehicles, trains a candidate, compares it and predicts.", *models)
     decide = _job(DECIDE_JOB, "Promotes, keeps or rolls back.", decision)
+    predict = _job(PREDICT_JOB, "Predicts with the production model.", models[-1])
     settle, most = settings.settle_seconds, settings.uploads_per_run
     arrivals = [arrival_sensor(kind, job.name, uploads_of(kind), settle, most) for kind, job in ingest.items()]
     return dg.Definitions(
         assets=[*uploads, waiting, *models, decision],
-        jobs=[*ingest.values(), retrain, decide],
+        jobs=[*ingest.values(), retrain, decide, predict],
         sensors=[*arrivals, retraining_sensor(dg.AssetSelection.assets(waiting, *models, decision))],
         resources=Platform(settings).resources,
         # One process per run: with one per step, each costs two seconds and they would wait for each other's lake lock.

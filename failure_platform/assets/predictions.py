@@ -11,6 +11,7 @@ from failure_platform.domain.predictions import PREDICTION_COLUMNS, predictions_
 from failure_platform.resources.lake.target_tables import predictions_table, read_table, replace_table, vehicles_table
 from failure_platform.resources.platform import Platform
 
+PREDICT_JOB = "predict"
 _CHECKS = ("a_model_is_in_production", "every_vehicle_has_a_probability")
 _NO_MODEL = "Nothing is in production yet: read model_comparison, then promote a version in production_model."
 

@@ -112,6 +112,13 @@ def draw_prediction(found: dict[str, Any], out: Console) -> None:
         out.print("outcome: it failed" if found["outcome"] else "outcome: it did not fail")
     if found["trained_on"]:
         out.print("[yellow]The model was trained on this vehicle: this says nothing about how good it is.[/]")
+    verdict = found["verdict"]
+    if verdict is None:
+        out.print("[yellow]This model was never compared: how good it is is not known.[/]")
+    elif verdict["outcome"] == "not_judged":
+        out.print(f"[yellow]This model was not judged:[/] {verdict['reason']}")
+    else:
+        out.print(f"verdict of this model: {_coloured(verdict['outcome'])} - {verdict['reason']}")
 
 
 def draw_simulation(result: dict[str, Any], out: Console) -> None:

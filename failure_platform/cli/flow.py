@@ -7,6 +7,7 @@ from typing import Any
 
 import dagster as dg
 
+from failure_platform.assets.predictions import PREDICT_JOB
 from failure_platform.assets.production_model import DECIDE_JOB
 from failure_platform.catalog import uploads_of
 from failure_platform.cli import instance
@@ -164,16 +165,27 @@ class DecisionNotTakenError(Exception):
 
 
 def decide(settings: Settings, target: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Take a decision and return its line of the decision log.
+    """Take a decision, predict again if it changed the production model, and return the new line of the log.
 
     Raises:
         DecisionNotTakenError: refused.
+        StageFailedError: the decision was taken, and predicting failed.
     """
+    registry = Platform(settings).registry
+    before = registry.current(target)
     with instance.opened(settings) as dagster:
+        flow = Flow(settings, dagster)
         try:
-            Flow(settings, dagster).run(
-                DECIDE_JOB, partition=target, config={"ops": {"production_model": {"config": config}}}
-            )
+            flow.run(DECIDE_JOB, partition=target, config={"ops": {"production_model": {"config": config}}})
         except StageFailedError as refused:
             raise DecisionNotTakenError(str(refused)) from refused
-    return asdict(Platform(settings).registry.history(target)[-1])
+        line = registry.history(target)[-1]
+        if line.production_version not in (None, before and before.version):
+            try:
+                flow.run(PREDICT_JOB, partition=target)
+            except StageFailedError as failed:
+                raise StageFailedError(
+                    f"The decision was taken: {line.production_version} is in production. Its predictions failed: "
+                    f"{failed} Materialise predictions once that is mended."
+                ) from failed
+    return asdict(line)

@@ -5,6 +5,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 from failure_platform.domain.deciding.log import summarize_versions
 from failure_platform.domain.model_version import VersionNotFoundError, resolve
 from failure_platform.resources.lake.target_tables import predictions_table, read_table
@@ -82,17 +84,24 @@ def history(settings: Settings, target: str) -> dict[str, Any]:
 
 
 def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
-    """Return what is predicted of one vehicle.
+    """Return what the production model predicts of one vehicle, and the verdict of that model's newest comparison.
 
     Raises:
-        NotKnownError: no such target, no predictions yet, or the vehicle is not among them.
+        NotKnownError: no such target, nothing in production, no predictions of the production model yet, or the vehicle
+            is not among them.
     """
     must_be_known(settings, target)
     platform = Platform(settings)
+    production = platform.registry.current(target)
+    if production is None:
+        raise NotKnownError("No model is in production. Promote a version first: failure-platform decide --help")
     table = predictions_table(target)
     rows = read_table(platform.lake, table, "KNR = ?", (knr.strip(),))
-    if rows is None:
-        raise NotKnownError("Nothing was predicted yet. Promote a model version first: failure-platform decide --help")
+    if rows is None or (not rows.empty and rows["version"].iloc[0] != production.version):
+        raise NotKnownError(
+            f"Version {production.version} is in production and has not predicted yet. A platform that is up does so "
+            "by itself; otherwise materialise predictions, or run: failure-platform process"
+        )
     if rows.empty:
         raise NotKnownError(
             f"Vehicle {knr} has no prediction: it has not passed the prediction point by any status upload, or its "
@@ -106,8 +115,16 @@ def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
         "alarm": bool(row["alarm"]),
         "threshold": float(row["threshold"]),
         "trained_on": bool(row["trained_on"]),
-        "outcome": None if row["outcome"] is None or row["outcome"] != row["outcome"] else int(row["outcome"]),
+        "outcome": None if pd.isna(row["outcome"]) else int(row["outcome"]),
+        "verdict": _verdict_of(platform, target, production.version),
     }
+
+
+def _verdict_of(platform: Platform, target: str, version: str) -> dict[str, Any] | None:
+    """Return the verdict of the newest comparison in which a version was the candidate; None: it was never compared."""
+    records = (record for record in platform.registry.comparisons(target) if record.candidate == version)
+    newest = next(records, None)
+    return None if newest is None else asdict(newest.comparison.verdict)
 
 
 def must_be_known(settings: Settings, target: str) -> None:

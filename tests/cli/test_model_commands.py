@@ -1,0 +1,104 @@
+"""Promises of `predict` and `decide` in the terminal: an answer for each state of a vehicle, never by an old model."""
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from failure_platform.cli import drawing
+from failure_platform.cli.flow import decide
+from failure_platform.cli.model_commands import NotKnownError, prediction
+from failure_platform.domain.comparison.values import Verdict
+from failure_platform.resources.lake.target_tables import replace_table, vehicles_table
+from failure_platform.resources.platform import Platform
+from failure_platform.settings import Settings
+from support.model_samples import NOW, compared, promote_unverified, trained, vehicles
+
+# Known good, known failed, unknown, and trained on: the outcomes as the vehicles table has them, empty ones as NA.
+VEHICLES = {"2026-0110001": 0, "2026-0110002": 1, "2026-0110003": pd.NA, "2025-0110004": 0}
+
+
+@pytest.fixture
+def home_with_vehicles(settings: Settings) -> Platform:
+    platform = Platform(settings)
+    features, _ = vehicles(len(VEHICLES))
+    points = [pd.Timestamp("2025-06-01") if knr.startswith("2025") else pd.Timestamp("2026-01-05") for knr in VEHICLES]
+    facts = pd.DataFrame(
+        {"KNR": list(VEHICLES), "predicted_at": points, "label": pd.array(list(VEHICLES.values()), dtype="Int8")}
+    )
+    replace_table(platform.lake, vehicles_table("road_test"), pd.concat([facts, features], axis=1))
+    return platform
+
+
+def promote(platform: Platform, seed: int, expected: str = "") -> str:
+    version = platform.registry.save(trained(seed), NOW).version
+    platform.registry.record_comparison(compared(version, expected or None))
+    form = {
+        "decision": "promote",
+        "version": version,
+        "expected_version": expected,
+        "who": "Ana",
+        "why": "fewer misses",
+    }
+    decide(platform.settings, "road_test", {"decision": "promote", **form})
+    return version
+
+
+def told(found: dict[str, object]) -> str:
+    out = Console(width=300)
+    with out.capture() as text:
+        drawing.draw_prediction(found, out)
+    return text.get()
+
+
+def test_predict_answers_for_every_state_of_a_vehicle(home_with_vehicles: Platform) -> None:
+    """A vehicle whose outcome is unknown is what it is for; and what is known is never left out."""
+    version = promote(home_with_vehicles, 0)
+    settings = home_with_vehicles.settings
+    found = {knr: prediction(settings, "road_test", knr) for knr in VEHICLES}
+    assert [one["outcome"] for one in found.values()] == [0, 1, None, 0]
+    assert [one["trained_on"] for one in found.values()] == [False, False, False, True]
+    assert {one["version"] for one in found.values()} == {version}
+    good, failed, unknown, seen = map(told, found.values())
+    assert "it did not fail" in good
+    assert "it failed" in failed
+    assert "outcome" not in unknown
+    assert "trained on this vehicle" in seen
+    with pytest.raises(NotKnownError, match="has no prediction"):
+        prediction(settings, "road_test", "2026-0110009")
+    with pytest.raises(NotKnownError, match="no target 'other'"):
+        prediction(settings, "other", "2026-0110001")
+
+
+def test_a_promotion_in_the_terminal_brings_the_predictions_up_to_date(home_with_vehicles: Platform) -> None:
+    """No sensor runs: without this, `predict` would answer with the model of before."""
+    settings, knr = home_with_vehicles.settings, "2026-0110003"
+    with pytest.raises(NotKnownError, match="No model is in production"):
+        prediction(settings, "road_test", knr)
+    first = promote(home_with_vehicles, 0)
+    assert prediction(settings, "road_test", knr)["version"] == first
+    second = promote(home_with_vehicles, 1, first)
+    assert prediction(settings, "road_test", knr)["version"] == second
+    form = {"version": first, "expected_version": second, "who": "Ana", "why": "alarms too often"}
+    decide(settings, "road_test", {"decision": "roll_back", **form})
+    assert prediction(settings, "road_test", knr)["version"] == first
+
+
+def test_predictions_of_another_version_are_no_answer(home_with_vehicles: Platform) -> None:
+    """Promoted where nothing predicts at once: told, instead of an answer by the model of before."""
+    first = promote(home_with_vehicles, 0)
+    second = home_with_vehicles.registry.save(trained(1), NOW).version
+    home_with_vehicles.registry.record_comparison(compared(second, first))
+    promote_unverified(home_with_vehicles.registry, second, first)
+    with pytest.raises(NotKnownError, match=f"{second} is in production and has not predicted yet"):
+        prediction(home_with_vehicles.settings, "road_test", "2026-0110003")
+
+
+def test_predict_names_the_verdict_of_the_model_that_answers(home_with_vehicles: Platform) -> None:
+    """A person who asks about one vehicle learns whether the model may be believed at all."""
+    version = promote(home_with_vehicles, 0)
+    settings, knr = home_with_vehicles.settings, "2026-0110003"
+    assert prediction(settings, "road_test", knr)["verdict"]["outcome"] == "better"
+    few = Verdict("not_judged", "Only 4 of the vehicles failed.")
+    later = compared(version, None, holdout_id="newer", verdict=few, compared_at=NOW + pd.Timedelta(hours=1))
+    home_with_vehicles.registry.record_comparison(later)
+    assert "This model was not judged: Only 4 of the vehicles failed." in told(prediction(settings, "road_test", knr))
