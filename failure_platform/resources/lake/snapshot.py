@@ -66,7 +66,7 @@ def published(lake: Path) -> Published | None:
 
 
 def is_newest(lake: Path) -> bool:
-    """Return whether a snapshot exists and the lake file has not changed since; reads file names only, without a lock."""
+    """Return whether a snapshot exists and the lake file has not changed since; reads names only, without a lock."""
     known = published(lake)
     if known is None or not lake.exists() or not lake.with_name(known.snapshot).exists():
         return False

@@ -156,7 +156,7 @@ class _Merge:
         if not self._con.execute(f"SELECT 1 FROM {self._lake} WHERE {within} LIMIT 1").fetchall():
             return
         self._con.execute(f"""
-            CREATE OR REPLACE TEMP TABLE matched AS
+            CREATE OR REPLACE TEMP TABLE in_lake AS
             SELECT good.upload, good."row", lake.place, lake.upload AS known_by, good.row_hash = lake.row_hash AS same
             FROM ({self._good}) AS good
             JOIN (SELECT *, rowid AS place FROM {self._lake} WHERE {within}) AS lake
@@ -164,11 +164,11 @@ class _Merge:
             ANTI JOIN aside ON good.upload = aside.upload AND good."row" = aside."row"
         """)
         if self._newest():
-            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'duplicate' FROM matched WHERE same")
-            self._con.execute("INSERT INTO replaced SELECT place, known_by, upload FROM matched WHERE NOT same")
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'duplicate' FROM in_lake WHERE same")
+            self._con.execute("INSERT INTO replaced SELECT place, known_by, upload FROM in_lake WHERE NOT same")
         else:
-            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'contested' FROM matched")
-        self._con.execute("DROP TABLE matched")
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'contested' FROM in_lake")
+        self._con.execute("DROP TABLE in_lake")
 
     def supersede(self) -> None:
         """Keep the replaced rows: earlier lines of the same file, and rows of the lake, which are removed from it."""
