@@ -1,9 +1,4 @@
-"""The Dagster instance of a home: its folder, its configuration, and who may run it.
-
-What belongs here: DAGSTER_HOME, the lock that lets one platform work on a home, and closing what a killed one left
-open. What does not: starting the platform's processes (service), finding and ending those that a killed one left
-(survivors), and running its jobs (process).
-"""
+"""The Dagster instance of a home: its configuration, its lock, and the cleaning up after a killed platform."""
 
 import json
 import os
@@ -31,35 +26,35 @@ _ROUND_SECONDS = 2.0
 
 
 def new_mark() -> str:
-    """Return a mark that no other start has."""
+    """Return a mark that is unique to this start."""
     return secrets.token_hex(8)
 
 
 def end(mark: str, home: str) -> int:
-    """End every process that carries both; return how many there were.
+    """Kill every process whose environment has this mark and this DAGSTER_HOME; return how many there were.
 
-    They are killed at once: whatever they were doing can be done again, and none of them has anybody to report to.
+    They are killed at once: their work can be repeated, and the process that they would report to is gone.
     """
     ended: set[int] = set()
-    # One that was just being started when its parent died appears in the next round.
+    # A process that was being started when its parent died appears in the next round.
     for _ in range(_ROUNDS):
-        found = list(_carrying(mark, home))
-        if not found:
+        marked = list(_marked(mark, home))
+        if not marked:
             break
-        for process in found:
+        for process in marked:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(found, timeout=_ROUND_SECONDS)
-        ended |= {process.pid for process in found}
+        psutil.wait_procs(marked, timeout=_ROUND_SECONDS)
+        ended |= {process.pid for process in marked}
     return len(ended)
 
 
-def _carrying(mark: str, home: str) -> Iterator[psutil.Process]:
+def _marked(mark: str, home: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
-        # Processes of other users do not show their environment, nor do those that have just ended.
+        # The environment of other users' processes, and of those that have just ended, cannot be read.
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            told = process.environ()
-            if told.get(MARK) == mark and told.get(HOME) == home and process.pid != os.getpid():
+            environ = process.environ()
+            if environ.get(MARK) == mark and environ.get(HOME) == home and process.pid != os.getpid():
                 yield process
 
 
@@ -75,11 +70,11 @@ _UNDER_WAY = [
 
 
 class HomeBusyError(Exception):
-    """Another platform works on this home."""
+    """Another platform uses this home."""
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Return what a process needs in its environment to work on this home, beside what it has."""
+    """Return the variables that a process needs in its environment, besides its own, to use this home."""
     return {
         "DAGSTER_HOME": str(settings.dagster_folder),
         f"{ENV_PREFIX}HOME": str(settings.root),
@@ -113,18 +108,18 @@ def opened(settings: Settings) -> Iterator[dg.DagsterInstance]:
 
 @contextmanager
 def exclusive_home(settings: Settings) -> Iterator[str]:
-    """Hold the home's lock, after ending whatever a killed platform left alive here.
+    """Hold the home's lock, after ending the processes that a killed platform left.
 
-    The kernel gives the lock back when its holder dies, however it dies. Processes started meanwhile carry a mark in
-    their environment (it is what this gives) by which the next holder finds them, should this one be killed.
+    The kernel releases the lock when its holder dies, however it dies. Processes started meanwhile have a mark in their
+    environment (which this yields), by which the next holder finds them if this one is killed.
 
     Raises:
-        HomeBusyError: a platform is up on this home, or `process` is at work there.
+        HomeBusyError: a platform is up on this home, or `failure-platform process` is running.
     """
     settings.root.mkdir(parents=True, exist_ok=True)
     with (settings.root / _LOCK).open("a+", encoding="utf-8") as lock:
         taken, before = try_lock(lock), _read(lock)
-        # A process that the dead one forked may still hold its lock.
+        # A process that the dead one forked may still hold the lock.
         if before is not None and (taken or not psutil.pid_exists(before.pid)):
             ended = end(before.mark, str(settings.dagster_folder))
             if ended:
@@ -145,7 +140,7 @@ def exclusive_home(settings: Settings) -> Iterator[str]:
         try:
             yield mark
         finally:
-            # Gone already where two homes were held in one process.
+            # Removed already where two homes were held in one process.
             os.environ.pop(MARK, None)
             lock.truncate(0)
 
@@ -153,15 +148,15 @@ def exclusive_home(settings: Settings) -> Iterator[str]:
 def close_dead_runs(instance: dg.DagsterInstance) -> int:
     """Fail the runs that a killed platform left under way; return how many. Only under the home's lock.
 
-    Without this such a run stays STARTED for ever, and what it had taken of the pools stays taken. The arrival sensors
-    ask again for its uploads; every other run is repeated by Dagster's run retries, from which a kill takes nothing.
-    Runs that were not under way yet (queued, or not yet submitted) are left to the daemon, which goes on with them.
+    Otherwise such a run stays STARTED for ever and keeps its slots of the pools. The arrival sensors request its
+    uploads again; every other run is repeated by Dagster's run retries, and the kill does not count as one of them.
+    Runs that had not started (queued, or not yet submitted) are left to the daemon.
     """
     dead = instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY))
     for run in dead:
         if run.tags.get(_MAX_RETRIES) != "0":
-            repeated = int(run.tags.get(_RETRY_NUMBER, "0"))
-            instance.add_run_tags(run.run_id, {_MAX_RETRIES: str(repeated + instance.run_retries_max_retries)})
+            retries = int(run.tags.get(_RETRY_NUMBER, "0"))
+            instance.add_run_tags(run.run_id, {_MAX_RETRIES: str(retries + instance.run_retries_max_retries)})
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         instance.report_run_failed(run, "The platform was stopped while this run was under way; it is run again.")
     return len(dead)
@@ -169,7 +164,7 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
 
 @dataclass(frozen=True)
 class _Holder:
-    """Who holds the lock, as written into its file."""
+    """The holder of the lock, as recorded in its file."""
 
     pid: int
     mark: str

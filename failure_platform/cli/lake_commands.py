@@ -1,8 +1,4 @@
-"""`replay`: the lake built anew from the archive, compared with the one there is, and put in its place.
-
-What belongs here: the order of these steps and what is told. What does not: how a lake is built (resources.replaying)
-and put in place (resources.repairs).
-"""
+"""`restore` and `replay`: the lake repaired from its snapshot, or rebuilt from the archive."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -23,10 +19,10 @@ from failure_platform.settings import Settings
 
 
 def restore_lake(settings: Settings) -> dict[str, Any]:
-    """Read lake and snapshot whole, and mend the damaged one from the other.
+    """Read lake and snapshot completely, and repair the damaged one from the other.
 
     Returns:
-        `done`: a sentence; `problems`: what was wrong; `kept`: where the damaged lake file lies now, or None.
+        `done`: a sentence; `problems`: what was wrong; `kept`: where the damaged lake file is kept, or None.
 
     Raises:
         HomeBusyError: a platform is up on this home.
@@ -42,10 +38,10 @@ def restore_lake(settings: Settings) -> dict[str, Any]:
 
 
 def replay_lake(settings: Settings, *, check: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Rebuild the lake beside the one there is; put it in place unless both say the same, or only a check is wanted.
+    """Rebuild the lake in another folder; replace the present one unless both are identical, or `check` is set.
 
     Returns:
-        `kinds`: rows and state before and after; `identical`; `replaced`; `kept`: where the old file lies now;
+        `kinds`: rows and state before and after; `identical`; `replaced`; `kept`: where the old file is kept;
         `carried_over`: tables that no upload fills; `before`: why the old lake could not be read, or None.
 
     Raises:
@@ -81,7 +77,9 @@ def replay_lake(settings: Settings, *, check: bool, say: Callable[[str], None]) 
                     lines = {line.key: line for line in views.ledger(connection)}
                 for receipt in receipts:
                     platform.inbox.mark(receipt, lines[receipt.key].state)
-                _tell_dagster(settings, [receipts_of[-1] for receipts_of in _by_kind(receipts, kinds) if receipts_of])
+                _report_to_dagster(
+                    settings, [receipts_of[-1] for receipts_of in _by_kind(receipts, kinds) if receipts_of]
+                )
             return result
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -92,8 +90,8 @@ def _by_kind(receipts: Sequence[Receipt], kinds: Sequence[replay.Compared]) -> l
     return [[receipt for receipt in receipts if receipt.kind == kind] for kind in changed]
 
 
-def _tell_dagster(settings: Settings, last: Sequence[Receipt]) -> None:
-    """Report a changed table by its last upload, so that the stages behind it are redone at the next start."""
+def _report_to_dagster(settings: Settings, last: Sequence[Receipt]) -> None:
+    """Report each changed table by its last upload, so that the stages after it are materialised at the next start."""
     with instance.opened(settings) as dagster:
         for receipt in last:
             dagster.report_runless_asset_event(

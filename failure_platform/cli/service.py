@@ -1,8 +1,4 @@
-"""The platform's processes: webserver, daemon and code server, started and ended as one tree.
-
-What belongs here: start, wait until ready, start again what died, end without leaving anything behind. What does not:
-what to show while it runs (demo), the instance's configuration and lock (instance).
-"""
+"""Starts and ends the platform's processes (webserver, daemon and code server) as one tree."""
 
 import json
 import os
@@ -24,7 +20,7 @@ from failure_platform.settings import ENV_PREFIX, Settings
 
 _READY_SECONDS = 120.0
 _END_SECONDS = 20.0
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries {
   name locationOrLoadError { __typename ... on PythonError { message } } } } } }
@@ -39,7 +35,7 @@ class Running:
     """The processes of a platform and the address of its UI."""
 
     def __init__(self, settings: Settings, mark: str) -> None:
-        """Choose the port. `mark` is what every process that is started here carries in its environment."""
+        """Choose the port. Every process that is started here has `mark` in its environment."""
         self._settings = settings
         self._mark = mark
         self._port = _free_port(settings)
@@ -48,7 +44,7 @@ class Running:
         self.url = f"http://{settings.host}:{self._port}"
 
     def start(self) -> None:
-        """Close what a killed platform left under way, then start the processes and wait until they are ready."""
+        """Close the runs that a killed platform left, then start the processes and wait until they are ready."""
         with instance.opened(self._settings) as dagster:
             instance.close_dead_runs(dagster)
         with self._log.open("ab") as out:
@@ -59,13 +55,13 @@ class Running:
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                # A session of its own: Ctrl-C in the terminal reaches only us, and we end the tree in order.
+                # A session of its own: Ctrl-C in the terminal reaches only this process, which ends the tree in order.
                 start_new_session=True,
             )
         _wait_until_ready(self.url, self._tree, self._log)
 
     def end(self) -> None:
-        """End the processes: in order where they let us, and none is left in any case."""
+        """End the processes: in order where possible; those that remain are killed."""
         try:
             if self._tree is not None and self._tree.poll() is None:
                 self._tree.send_signal(signal.SIGINT)
@@ -77,13 +73,13 @@ class Running:
                 self._tree.wait()
 
     def stay_up(self) -> None:
-        """Return when a person presses Ctrl-C, or the process is told to end (which arrives in the same way).
+        """Return at Ctrl-C or SIGTERM, which arrive in the same way.
 
-        Until then, processes that end without being told to (killed, out of memory) are started again.
+        Until then, processes that end by themselves (killed, out of memory) are started again.
         """
         with suppress(KeyboardInterrupt):
             while True:
-                time.sleep(_LOOK_SECONDS)
+                time.sleep(_POLL_SECONDS)
                 if self._tree is not None and self._tree.poll() is not None:
                     sys.stderr.write(
                         f"The platform's processes ended by themselves (log: {self._log}); starting again.\n"
@@ -94,10 +90,10 @@ class Running:
 
 @contextmanager
 def running(settings: Settings) -> Iterator[Running]:
-    """Run the platform; on leaving, every process it started has ended.
+    """Run the platform while the block runs; afterwards every process that it started has ended.
 
     Raises:
-        HomeBusyError: another platform works on this home.
+        HomeBusyError: another platform uses this home.
         NotStartedError: the port is taken, or the processes ended early; the message names the log.
     """
     with instance.exclusive_home(settings) as mark:
@@ -150,7 +146,7 @@ def _wait_until_ready(url: str, tree: subprocess.Popen[bytes], log: Path) -> Non
 def _locations(url: str) -> list[dict[str, Any]]:
     query = json.dumps({"query": _LOCATIONS}).encode()
     request = urllib.request.Request(f"{url}/graphql", query, {"Content-Type": "application/json"})  # noqa: S310
-    # Our own loopback address: no proxy of the environment has a part in it.
+    # The loopback address: proxies of the environment are ignored.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(request, timeout=10) as answer:

@@ -1,8 +1,4 @@
-"""`uploads` and `withdraw`: what came in, what became of it, and taking one upload's rows out again.
-
-What belongs here: finding the upload that a person means, and telling Dagster what changed. What does not: how rows
-leave the lake (resources.withdrawing).
-"""
+"""`uploads` and `withdraw`: the ledger, and the removal of one upload from the lake."""
 
 from typing import Any
 
@@ -27,22 +23,22 @@ def list_uploads(settings: Settings, kind: str | None = None) -> dict[str, Any]:
 
 
 def withdraw_upload(settings: Settings, upload: str, who: str, why: str) -> dict[str, Any]:
-    """Take an upload's rows out of the lake, tell Dagster, and return its ledger line.
+    """Remove the rows of an upload from the lake, report it to Dagster, and return its ledger line.
 
-    The receipt is marked first: killed in between, the same command finishes the work, and a lake that is rebuilt
-    leaves the upload out.
+    The receipt is marked first: after a kill in between, the same command completes the work, and a rebuilt lake leaves
+    the upload out.
 
     Raises:
         NotWithdrawableError: no such upload, several, or one that was refused.
     """
     platform = Platform(settings)
-    line = _meant(platform, upload)
+    line = _matching_line(platform, upload)
     contract = CONTRACTS[line.kind]
     with instance.opened(settings) as dagster:
         platform.inbox.mark(platform.inbox.receipt(line.kind, line.key), "withdrawn")
         with platform.lake.write() as connection:
             line = withdraw(connection, contract, line.key, f"withdrawn by {who}: {why}", utc_now())
-        # The stages behind the lake are redone as after an upload.
+        # The stages after the lake are materialised again, as after an upload.
         dagster.report_runless_asset_event(
             dg.AssetMaterialization(
                 line.kind, partition=line.key, metadata={"withdrawn by": who, "why": why, "file": line.name}
@@ -51,7 +47,7 @@ def withdraw_upload(settings: Settings, upload: str, who: str, why: str) -> dict
     return line.columns()
 
 
-def _meant(platform: Platform, upload: str) -> UploadLine:
+def _matching_line(platform: Platform, upload: str) -> UploadLine:
     with platform.lake.read() as connection:
         lines = views.ledger_lines_called(connection, upload)
     if len(lines) == 1:

@@ -1,8 +1,4 @@
-"""What to do with the files seen in an upload folder: pure decisions of the arrival sensors.
-
-What belongs here: the identity of an upload, when a file counts as settled, and which uploads are new, already in, or
-to be tried again. What does not: looking at folders (resources.inbox) and asking for runs (sensors.arrivals).
-"""
+"""The identity of an upload, and the decisions of the arrival sensors about the files in an upload folder."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +8,7 @@ from typing import Literal
 
 State = Literal["received", "merged", "refused", "withdrawn"]
 
-# Names that programs give to files they are still writing, or to locks beside them.
+# Names that programs give to files that they are still writing, or to lock files.
 _UNFINISHED = re.compile(r"^(\.|~\$)|\.(part|partial|tmp|crdownload|filepart|swp)$", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 80
@@ -20,7 +16,7 @@ _LONGEST_NAME = 80
 
 @dataclass(frozen=True)
 class Sighting:
-    """One look at one file: equal sightings mean that nothing was written in between."""
+    """The state of a file at one scan of its folder: while two are equal, nothing was written in between."""
 
     name: str
     size: int
@@ -57,18 +53,18 @@ class Receipt(Upload):
     attempt: int = 1
 
     def retried(self) -> "Receipt":
-        """Return the receipt of one more try."""
+        """Return the receipt of the next attempt."""
         return replace(self, state="received", attempt=self.attempt + 1)
 
     @property
     def run_key(self) -> str:
-        """Key of the run request: the attempt is part of it because Dagster never repeats a key, even a failed one."""
+        """Key of the run request, with the attempt: Dagster starts no second run with a key, even after a failure."""
         return f"{self.key}#{self.attempt}"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What follows from a look at a folder: uploads that are new, to be tried again, or already in."""
+    """What follows from one scan of a folder: uploads that are new, to be tried again, or already in."""
 
     new: tuple[Receipt, ...]
     again: tuple[Receipt, ...]
@@ -76,12 +72,12 @@ class Plan:
 
 
 def is_upload(name: str) -> bool:
-    """Say whether a file of this name is meant as an upload (not hidden, not a lock, not still being copied)."""
+    """Return whether a file of this name is meant as an upload (not hidden, not a lock, not still being copied)."""
     return not _UNFINISHED.search(name)
 
 
 def shown_name(name: str) -> str:
-    """Return a file name as people are shown it: what does not print, or turns the writing round, by its number."""
+    """Return a file name as it is shown: characters that do not print, or change the writing direction, are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
@@ -100,42 +96,42 @@ def unhandled(seen: Iterable[Sighting], handled: Mapping[str, Sighting]) -> list
 
 
 def settled(first: Iterable[Sighting], second: Iterable[Sighting]) -> list[Sighting]:
-    """Return what stands unchanged in both looks; the clock of a file server is not asked."""
+    """Return the files that are unchanged between two scans; the clock of a file server has no part in it."""
     later = {s.name: s for s in second}
     return [s for s in first if later.get(s.name) == s]
 
 
 def within_budget(sightings: Sequence[Sighting], most_bytes: int) -> list[Sighting]:
-    """Return the first sightings whose sizes stay within a budget, at least one, so that one look never takes long."""
-    taken: list[Sighting] = []
+    """Return the first sightings whose sizes stay within a budget, at least one, so that no tick takes long."""
+    first: list[Sighting] = []
     total = 0
     for sighting in sightings:
         total += sighting.size
-        if taken and total > most_bytes:
+        if first and total > most_bytes:
             break
-        taken.append(sighting)
-    return taken
+        first.append(sighting)
+    return first
 
 
 def groups(receipts: Sequence[Receipt], most_bytes: int) -> list[list[Receipt]]:
-    """Cut receipts into groups whose sizes stay within a budget, in order; a larger one stands alone."""
-    cut: list[list[Receipt]] = []
+    """Divide receipts into groups whose sizes stay within a budget, in order; a larger one is a group of its own."""
+    found: list[list[Receipt]] = []
     total = 0
     for receipt in receipts:
         total += receipt.size
-        if not cut or total > most_bytes:
-            cut.append([])
+        if not found or total > most_bytes:
+            found.append([])
             total = receipt.size
-        cut[-1].append(receipt)
-    return cut
+        found[-1].append(receipt)
+    return found
 
 
 def plan(receipts: Iterable[Receipt], known: set[str]) -> Plan:
     """Decide for each received file, given the partition keys that Dagster knows.
 
-    The same content twice in one look is one upload. Content that was refused, or whose run never finished, is tried
-    again when its file is dropped or touched again: that is how a person asks for it. Content that was withdrawn
-    stays out, however often its file is seen; materialising its partition takes it in again.
+    The same content twice in one scan is one upload. Content that was refused, or whose run never finished, is tried
+    again when its file is dropped or touched again: that is how a person requests it. Content that was withdrawn
+    stays out, however often its file is seen; materialising its partition ingests it again.
     """
     new: dict[str, Receipt] = {}
     again: dict[str, Receipt] = {}
@@ -153,12 +149,12 @@ def plan(receipts: Iterable[Receipt], known: set[str]) -> Plan:
 
 
 def batches(receipts: Sequence[Receipt], most: int) -> list[Sequence[Receipt]]:
-    """Cut a backlog into runs of at most `most` uploads, in order."""
+    """Divide a backlog into runs of at most `most` uploads, in order."""
     return [receipts[start : start + most] for start in range(0, len(receipts), most)]
 
 
-# A run that died has probably done nothing wrong: a kill, a restart. One that dies each time has all the same to leave
-# room for others.
+# A run that died is rarely at fault: a kill, a restart. One that dies at every attempt must still leave room for
+# others.
 PAUSES_SECONDS = (0.0, 0.0, 60.0, 600.0)
 
 Fate = Literal["under_way", "answered", "failed", "cancelled", "died"]
@@ -166,7 +162,7 @@ Fate = Literal["under_way", "answered", "failed", "cancelled", "died"]
 
 @dataclass(frozen=True)
 class PendingRun:
-    """One run that was asked for: first and last of its uploads, in the order of their partitions, and which try."""
+    """A requested run: the first and last of its uploads, in the order of their partitions, and the attempt."""
 
     first: str
     last: str
@@ -180,10 +176,10 @@ class PendingRun:
 
 
 def fate(status: str, failure_reason: str | None) -> Fate:
-    """Say what the state of a run means for its uploads, from Dagster's words for the state and for why it failed.
+    """Return what the end of a run means for its uploads, from Dagster's names of its status and failure reason.
 
-    It `failed` when a step said no: the same would happen again, so it waits for a person. It `died` when it ended
-    without saying anything, as after a kill.
+    It `failed` when a step failed: the same would happen again, so it waits for a person. It `died` when it ended
+    without a result, as after a kill.
     """
     if status == "SUCCESS":
         return "answered"
@@ -195,16 +191,16 @@ def fate(status: str, failure_reason: str | None) -> Fate:
 
 
 def pause_seconds(end: Fate, attempt: int) -> float:
-    """Return how long after its end a run's uploads rest; someone who cancelled a run is given the longest."""
+    """Return how long a run's uploads wait after its end; after a cancellation they wait longest."""
     if end == "cancelled":
         return PAUSES_SECONDS[-1]
     return PAUSES_SECONDS[min(attempt, len(PAUSES_SECONDS)) - 1]
 
 
 def unanswered(keys: Sequence[str], receipts: Mapping[str, Receipt]) -> list[list[Receipt]]:
-    """Return the receipts, for one more try, of the uploads that are neither merged nor refused nor withdrawn.
+    """Return the receipts, for the next attempt, of the uploads that are neither merged nor refused nor withdrawn.
 
-    They come in stretches that stand together in the order of their partitions: each can be one run again.
+    They are grouped into stretches that are contiguous in the order of their partitions: each can be one run.
     """
     stretches: list[list[Receipt]] = [[]]
     for key in keys:

@@ -1,4 +1,5 @@
 """The lake: one DuckDB file, its published snapshot, and the tables in it.
 
 Opening, locking, publishing, repairing and reading belong here. What uploads bring into the tables does not (merging).
+Read `lake` first, then `tables` and `views`.
 """

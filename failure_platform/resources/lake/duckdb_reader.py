@@ -1,9 +1,8 @@
-"""The lake under Dagster's usual interface, for assets and notebooks that a plant adds of its own.
-
-What belongs here: dagster-duckdb's resource, opened our way. What does not: the platform's own reads and writes (lake).
+"""Gives the lake as dagster-duckdb's resource, for assets and notebooks that a plant adds of its own.
 
 The base class opens for writing, retries every I/O error for over a minute and leaves its connection open after an
-exception; one such reader would hold up every upload. This one reads only, waits for the lock alone, and always closes.
+exception; one such reader would block every upload. This one opens read-only, waits only for the lock, and always
+closes.
 """
 
 from collections.abc import Iterator
@@ -29,7 +28,7 @@ class LakeReader(DuckDBResource):
 
     @contextmanager
     def get_connection(self) -> Iterator[DuckDBPyConnection]:
-        """Give a connection for as long as the block runs. Raises what Lake.read raises."""
+        """Give a connection while the block runs. Raises what Lake.read raises."""
         lake = Lake(
             Path(self.database),
             wait_seconds=self.wait_seconds,

@@ -1,7 +1,4 @@
-"""Why a lake cannot be used. Each message says what happened, what was left alone and which command repairs it.
-
-Belongs here: the errors and how DuckDB's own are known. Does not belong here: repairing (`repairs`).
-"""
+"""The errors of a lake that cannot be used; each states what happened, what was kept and which command repairs it."""
 
 import re
 from collections.abc import Iterator
@@ -11,35 +8,35 @@ from pathlib import Path
 import duckdb
 
 REPAIR = (
-    "Stop the platform and run `failure-platform restore`, which puts back the last whole state; if that is damaged "
-    "too, `failure-platform replay` builds the lake anew from the archived originals."
+    "Stop the platform and run `failure-platform restore`, which puts back the last intact state; if that is damaged "
+    "too, `failure-platform replay` rebuilds the lake from the archived originals."
 )
 
 _DAMAGE = ("Corrupt database file", "not a valid DuckDB database file", "Could not read enough bytes")
 
 
 class LakeError(Exception):
-    """The lake cannot be used; the message says why and what to do."""
+    """The lake cannot be used; the message states why and what to do."""
 
 
 class LakeBusyError(LakeError):
-    """Someone else held the lake until the deadline."""
+    """Another process or thread held the lake until the deadline."""
 
 
 class LakeMissingError(LakeError):
-    """A lake was here before and its file is gone."""
+    """The file of a lake that was made here is missing."""
 
 
 class LakeUnreadableError(LakeError):
-    """The file is there, and all of it or a part of it cannot be read."""
+    """The file exists, and all of it or a part of it cannot be read."""
 
 
 class LakeBehindError(LakeError):
-    """The file is there and opens, and commits that were acknowledged are not in it."""
+    """The file can be opened, and lacks commits that were acknowledged."""
 
 
 def missing(lake: Path) -> LakeMissingError:
-    """Say that the file of a known lake is gone."""
+    """Return the error of a known lake whose file is missing."""
     return LakeMissingError(
         f"The lake file {lake} is gone, although its folder says that a lake was made here. Nothing was created in its "
         f"place. {REPAIR} To begin again with an empty lake on purpose, remove the folder {lake.parent}."
@@ -47,7 +44,7 @@ def missing(lake: Path) -> LakeMissingError:
 
 
 def behind(lake: Path, found: int, acknowledged: int) -> LakeBehindError:
-    """Say that acknowledged commits are not in the file."""
+    """Return the error of a file that lacks acknowledged commits."""
     return LakeBehindError(
         f"The lake file {lake} ends with commit {found}, but commit {acknowledged} was acknowledged: the file is an "
         f"older copy, or the write-ahead log that belonged to it was lost or damaged. Nothing was changed. {REPAIR}"
@@ -55,7 +52,7 @@ def behind(lake: Path, found: int, acknowledged: int) -> LakeBehindError:
 
 
 def unreadable(file: Path, error: Exception) -> LakeUnreadableError:
-    """Say that a file of the lake cannot be opened or read."""
+    """Return the error of a file that cannot be opened or read."""
     return LakeUnreadableError(f"The file {file} cannot be read: {error}. It was left as it is. {REPAIR}")
 
 
@@ -69,7 +66,7 @@ def busy(file: Path, seconds: float, who: str) -> LakeBusyError:
 
 @contextmanager
 def telling_damage(file: Path) -> Iterator[None]:
-    """Turn what DuckDB says of a damaged file into LakeUnreadableError: a flipped block is found only when read."""
+    """Raise LakeUnreadableError where DuckDB reports a damaged file: a flipped block is found only when it is read."""
     try:
         yield
     except duckdb.Error as error:
@@ -79,7 +76,7 @@ def telling_damage(file: Path) -> Iterator[None]:
 
 
 def holder(message: str) -> str | None:
-    """Who holds a file, read from DuckDB's message; None when the error is about something else."""
+    """Return who holds a file, from DuckDB's message; None when the error is about something else."""
     if "different configuration than existing connections" in message:
         return "this process itself holds it open in another mode or with other settings"
     if "Could not set lock on file" not in message:

@@ -1,8 +1,4 @@
-"""Copies of a file of gigabytes, as cheap as the file system and an older copy allow.
-
-Belongs here: sharing blocks, copying bytes, bringing an older copy up to date. Does not belong here: which copies there
-are, and how one gets its name (`snapshot`).
-"""
+"""Copies a file of gigabytes as cheaply as the file system and an older copy allow."""
 
 import errno
 import fcntl
@@ -23,7 +19,7 @@ _NOT_OFFERED = (
 
 
 def share(source: Path, target: Path) -> bool:
-    """Make a copy that costs nothing, since both files keep the same blocks; False where that is not offered."""
+    """Make a copy that shares all blocks with its source, at no cost; return False where this is not supported."""
     with source.open("rb") as original, target.open("wb") as made:
         try:
             fcntl.ioctl(made.fileno(), _FICLONE, original.fileno())
@@ -35,7 +31,7 @@ def share(source: Path, target: Path) -> bool:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a file's bytes within the kernel, or without copying at all where the file system can share them."""
+    """Copy the bytes of a file within the kernel, where the file system may share them instead."""
     size = source.stat().st_size
     with source.open("rb") as original, target.open("wb") as made:
         try:
@@ -49,12 +45,12 @@ def copy(source: Path, target: Path) -> None:
 
 
 def renew(source: Path, older: Path, target: Path) -> bool:
-    """Give an older copy the name `target`, and then the source's bytes, writing only where they differ.
+    """Rename an older copy to `target`, and write the bytes of the source into it where they differ.
 
     Both files are read, which takes half the time of writing one, or less.
 
     Returns:
-        False, and nothing is changed, where there is no older copy or somebody still has it open in DuckDB.
+        False, and nothing is changed, where there is no older copy or a DuckDB still has it open.
     """
     try:
         made = older.open("r+b")
@@ -66,9 +62,9 @@ def renew(source: Path, older: Path, target: Path) -> bool:
         older.replace(target)
         failpoint("publish.spare_taken")
         made.truncate(os.fstat(original.fileno()).st_size)
-        ours, theirs = bytearray(_COMPARED_PIECE), bytearray(_COMPARED_PIECE)
-        while read := original.readinto(ours):
-            if made.readinto(theirs) < read or ours != theirs:
+        new, old = bytearray(_COMPARED_PIECE), bytearray(_COMPARED_PIECE)
+        while read := original.readinto(new):
+            if made.readinto(old) < read or new != old:
                 made.seek(original.tell() - read)
-                made.write(memoryview(ours)[:read])
+                made.write(memoryview(new)[:read])
     return True

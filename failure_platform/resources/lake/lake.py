@@ -1,8 +1,4 @@
-"""The door to the lake: one DuckDB file that one at a time writes, and a published snapshot that everybody reads.
-
-Belongs here: one transaction per write, and seeing to it that whatever was committed is published. Does not belong
-here: what is in the tables (`tables`, `merging`, `lake_views`), the lock (`lake_lock`), opening (`lake_file`), copying
-(`snapshot`), mending (`repairs`).
+"""The lake: one DuckDB file with one writer at a time, and a published snapshot that all readers open.
 
 DuckDB lets one process write a file, or several read it, never both at once. So readers open a copy: they never wait
 for a writer, and no writer waits for them.
@@ -36,9 +32,9 @@ _NOT_READ = "Nothing was changed: make room and try again."
 class Lake:
     """One lake file. Holds settings only: nothing is opened before `read` or `write`.
 
-    `path` is the DuckDB file; `lake.json` beside it remembers how many writes were acknowledged and which snapshot
-    shows them. `wait_seconds` bounds the wait for a lock. `threads` and `memory_limit` (such as "2GB") are DuckDB's
-    own; None leaves its defaults.
+    `path` is the DuckDB file; `lake.json` in its folder records how many writes were acknowledged and which snapshot
+    holds them. `wait_seconds` limits the wait for a lock. `threads` and `memory_limit` (such as "2GB") are DuckDB's
+    settings; None leaves its defaults.
     """
 
     def __init__(
@@ -59,7 +55,7 @@ class Lake:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection to all that was acknowledged, closed at the end; it stays as it is meanwhile.
+        """A read-only connection to everything that was acknowledged; what it shows does not change until it is closed.
 
         An empty lake is made first where there never was one. Within a write it shows the lake before that write.
 
@@ -76,14 +72,14 @@ class Lake:
     def write(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction: committed when the block ends, rolled back when it raises; then checkpointed and published.
 
-        When it returns, every reader that comes sees it. Upload tables that an older lake lacks are made first.
+        When it returns, every new reader sees it. Upload tables that an older lake lacks are made first.
 
         Raises LakeBusyError, LakeMissingError, LakeUnreadableError, LakeBehindError, DiskFullError, and whatever the
         block raises.
         """
         with self.lock.held():
             self._make_if_new()
-            # Told before the work instead of after it.
+            # Reported before the work and not after it.
             require_room("the lake's next snapshot", self.path.parent, snapshot.room(self.path), _NOT_WRITTEN)
             with self._opened() as con:
                 con.execute("BEGIN")
@@ -96,7 +92,7 @@ class Lake:
                     failpoint("write.before_commit")
                     con.execute("COMMIT")
                 except BaseException:
-                    # The block's own error is the one to show; a transaction that DuckDB already ended is no news.
+                    # The error of the block is the one to raise, even where DuckDB has already ended the transaction.
                     with contextlib.suppress(duckdb.Error):
                         con.execute("ROLLBACK")
                     raise
@@ -106,7 +102,7 @@ class Lake:
             self._publish(commits)
 
     def catch_up(self) -> None:
-        """Publish what a writer committed and did not live to publish. Only under the lock."""
+        """Publish what a writer committed before it died. Only under the lock."""
         self._make_if_new()
         with self._opened() as con:
             con.execute("BEGIN")
@@ -123,14 +119,14 @@ class Lake:
         deadline = time.monotonic() + self.wait_seconds
         while True:
             if not snapshot.is_newest(self.path):
-                # Either somebody writes now and will publish it, or nobody does and it is for us to publish.
+                # Either a writer is at work and will publish it, or there is none and this reader publishes it.
                 with self.lock.tried() as held:
                     if held:
                         self.catch_up()
             known = snapshot.published(self.path)
             if known:
                 file = self.path.with_name(known.snapshot)
-                # A writer may publish and remove it between the look and the opening: then look again.
+                # A writer may publish another and remove it before it is opened: then try again.
                 with contextlib.suppress(FileNotFoundError):
                     return file, self.opening.connect(file, read_only=True)
             if time.monotonic() >= deadline:
@@ -147,7 +143,7 @@ class Lake:
             yield con
 
     def _checkpoint(self, con: duckdb.DuckDBPyConnection) -> None:
-        # With its write-ahead log lost, a lake opens without the latest commits and does not say so.
+        # A lake whose write-ahead log is lost opens without its latest commits and without an error.
         with room_for("the lake's checkpoint", self.path.parent, None, _COMMITTED):
             con.execute("CHECKPOINT")
 

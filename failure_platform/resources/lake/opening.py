@@ -1,8 +1,4 @@
-"""Opening one DuckDB file of the lake: with which settings, and waiting for whoever holds it.
-
-Belongs here: DuckDB's settings, the wait, the number of commits that a file holds. Does not belong here: which file is
-opened when (`lake`).
-"""
+"""Opens one DuckDB file of the lake with the platform's settings, and waits where another process holds it."""
 
 import os
 import shutil
@@ -17,21 +13,21 @@ from failure_platform.resources.storage.atomic_files import is_at_work
 from failure_platform.resources.storage.locks import pause
 
 STORAGE_VERSION = "v1.5.0"
-"""Oldest DuckDB that must be able to open the file; fixed, so that a newer library does not change the file."""
+"""Oldest DuckDB that must be able to open the file; fixed, so that a newer library does not change its format."""
 
 
 @dataclass(frozen=True)
 class Opening:
-    """How to open a file; see `Lake` for the meaning of each setting."""
+    """The settings of a connection; see `Lake` for their meaning."""
 
     wait_seconds: float
     threads: int | None
     memory_limit: str | None
 
     def connect(self, file: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        """Open a file, or make it where there is none and it is opened for writing.
+        """Open a file; one that does not exist is made, unless it is opened `read_only`.
 
-        Raises LakeBusyError, LakeUnreadableError; FileNotFoundError where there is none and `read_only`.
+        Raises LakeBusyError, LakeUnreadableError; FileNotFoundError where `read_only` and there is no file.
         """
         deadline = time.monotonic() + self.wait_seconds
         while True:
@@ -49,8 +45,8 @@ class Opening:
 
     def _config(self, file: Path) -> dict[str, str | bool | int | float | list[str]]:
         config: dict[str, str | bool | int | float | list[str]] = {
-            # Of this process and this file alone: two that spill into one folder overwrite each other's rows, and both
-            # end with a segmentation fault.
+            # One folder for each process and file: two that spill into the same folder overwrite each other's rows, and
+            # both end with a segmentation fault.
             "temp_directory": str(file.with_name(f"spill-{os.getpid()}-{file.stem}")),
             "storage_compatibility_version": STORAGE_VERSION,
             # The platform needs no extension beyond those built in, and must not reach for the network to find one.
@@ -64,10 +60,10 @@ class Opening:
 
 
 def commits_in(con: duckdb.DuckDBPyConnection, lake: Path) -> int:
-    """Return how many writes the lake file that `con` has open holds; the count is made where it has none yet.
+    """Return the number of writes in the lake file that `con` has open; a file without the count is given one.
 
     Raises:
-        LakeBehindError: writes that were acknowledged are not in it.
+        LakeBehindError: the file lacks acknowledged writes.
     """
     con.execute("CREATE TABLE IF NOT EXISTS commits (number BIGINT)")
     con.execute("INSERT INTO commits SELECT 0 WHERE NOT EXISTS (FROM commits)")
@@ -79,7 +75,7 @@ def commits_in(con: duckdb.DuckDBPyConnection, lake: Path) -> int:
 
 
 def sweep_spills(folder: Path) -> None:
-    """Remove what dead processes spilled beside the lake."""
+    """Remove what dead processes spilled into the folder of the lake."""
     for spill in folder.glob("spill-*-*"):
         if not is_at_work(int(spill.name.split("-")[1]), spill):
             shutil.rmtree(spill, ignore_errors=True)

@@ -1,10 +1,7 @@
-"""The rows that wait for a correction: counted by reason, listed, and exported for a person to correct.
+"""Reads the rows in quarantine: counts them by reason, lists them, and exports them for correction.
 
-Belongs here: reading the open rows of the quarantine table. Does not belong here: what makes a row bad (`judging`),
-and opening and closing rows (`merging`): a row is closed when an upload with its QUARANTINE_ID comes in.
-
-What stands in these answers is as private as the lake: persons are pseudonyms, and where a broken line could name one
-the rest of it was withheld when it was read.
+The results are as private as the lake: persons are pseudonyms, and where a broken line could name one, the rest of the
+line was withheld when it was read.
 """
 
 import csv
@@ -21,7 +18,7 @@ from failure_platform.domain.rows.formulas import escape_formula
 from failure_platform.resources.storage import sql_text
 
 CORRECTION_COLUMNS = ("QUARANTINE_ID", "FILE", "SHEET", "LINE", "REASONS", "AS_READ")
-"""Columns that an export has behind those of the contract; a reader takes the first and passes over the others."""
+"""Columns of an export after those of the contract; a reader uses the first and ignores the others."""
 
 # A reason is `column: what is wrong: 'value'`; the value is left out where it may be personal.
 _OPEN_FAULTS = """
@@ -42,18 +39,18 @@ _BY_REASON = f"""
     FROM ({{faults}}) GROUP BY kind, reason ORDER BY rows DESC, kind, reason
 """
 VIEWS = {"open_quarantine": _OPEN_FAULTS, "quarantine_by_reason": _BY_REASON.format(faults=_OPEN_FAULTS)}
-"""Views for whoever opens the lake with another tool, by name."""
+"""Views for other tools that open the lake, by name."""
 
 _BATCH = 10_000
 
 
 class NotExportedError(Exception):
-    """Nothing was written; the message says why and what to do."""
+    """Nothing was written; the message states why and what to do."""
 
 
 @dataclass(frozen=True)
 class OpenReason:
-    """Why rows wait: how many rows of how many uploads, when the newest came in (UTC), and the newest's first one.
+    """A reason of open rows: rows and uploads that have it, when the newest was quarantined (UTC), and an example.
 
     `reason` names the column and what is wrong, without the value; `example` is 'file, sheet, line: value'. A row with
     several reasons counts once for each.
@@ -69,21 +66,21 @@ class OpenReason:
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export holds: `rows` with their texts, and `lines` that could not be read as rows."""
+    """Contents of an export: `rows` with their texts, and `lines` that could not be read as rows."""
 
     rows: int
     lines: int
 
 
 def by_reason(con: duckdb.DuckDBPyConnection, kind: str | None = None, upload: str | None = None) -> list[OpenReason]:
-    """Return why rows wait, the most frequent reason first, of one kind or upload or of all."""
+    """Return the reasons of open rows, the most frequent first, of one kind or upload or of all."""
     faults = f"SELECT * FROM ({_OPEN_FAULTS}) WHERE (? IS NULL OR kind = ?) AND (? IS NULL OR upload = ?)"
     rows = con.execute(_BY_REASON.format(faults=faults), [kind, kind, upload, upload]).fetchall()
     return [OpenReason(*row) for row in rows]
 
 
 def open_rows(con: duckdb.DuckDBPyConnection, kind: str | None = None, upload: str | None = None) -> int:
-    """Count the rows that wait, each once."""
+    """Count the open rows, each once."""
     return int(
         con.execute(
             "SELECT count(*) FROM quarantine WHERE corrected_by IS NULL AND (? IS NULL OR kind = ?) "
@@ -112,27 +109,27 @@ def export(
 ) -> Exported:
     """Write the open rows of a kind to a new csv file, for a person to correct and to drop as an upload.
 
-    The contract's columns come first, with the texts as they were read; then `CORRECTION_COLUMNS`. Of a line that is
-    no row the cells are empty and AS_READ shows it. The file is UTF-8 with a mark, by which Excel knows it.
+    The contract's columns come first, with the texts as read; then `CORRECTION_COLUMNS`. Of a line that could not be
+    read as a row, the cells are empty and AS_READ holds the line. The file is UTF-8 with a byte order mark, for Excel.
 
     Args:
         con: a connection to the lake.
-        contract: which kind.
-        target: the file; it must not be there yet.
-        reason: only rows with this in a reason (case does not count, the value is not searched).
+        contract: the kind.
+        target: the file; it must not exist.
+        reason: only rows with this text in a reason (ignoring case; values are not searched).
         upload: only rows of this upload.
 
     Raises:
-        NotExportedError: no open row fits, or the file cannot be made.
+        NotExportedError: no open row matches, or the file cannot be made.
     """
-    wanted = """
+    matching = """
         SELECT * FROM quarantine WHERE corrected_by IS NULL AND kind = $kind AND ($upload IS NULL OR upload = $upload)
         AND ($reason IS NULL OR len(list_filter(reasons,
-            LAMBDA one: contains(lower(regexp_replace(one, ': ''.*', '', 's')), lower($reason)))) > 0)
+            LAMBDA fault: contains(lower(regexp_replace(fault, ': ''.*', '', 's')), lower($reason)))) > 0)
     """
     values = {"kind": contract.kind, "upload": upload, "reason": reason}
     rows, lines = con.execute(
-        f"SELECT count(*) FILTER (len(columns) > 0), count(*) FILTER (len(columns) = 0) FROM ({wanted})", values
+        f"SELECT count(*) FILTER (len(columns) > 0), count(*) FILTER (len(columns) = 0) FROM ({matching})", values
     ).fetchall()[0]
     if rows + lines == 0:
         raise NotExportedError(
@@ -145,8 +142,8 @@ def export(
             CASE WHEN len(columns) = 0 THEN coalesce(json_extract_string(raw, '$.line'), concat_ws(' … ',
                 array_to_string(CAST(json_extract(raw, '$.cells') AS VARCHAR[]), ' | '),
                 json_extract_string(raw, '$.withheld'))) END
-        FROM ({wanted}) AS wanted LEFT JOIN uploads ON uploads.upload = wanted.upload
-        ORDER BY uploads.received_at, wanted.upload, CAST(split_part(id, '-', -1) AS BIGINT)
+        FROM ({matching}) AS matching LEFT JOIN uploads ON uploads.upload = matching.upload
+        ORDER BY uploads.received_at, matching.upload, CAST(split_part(id, '-', -1) AS BIGINT)
         """,
         values,
     )
@@ -155,7 +152,7 @@ def export(
 
 
 def disagreements(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Say for which uploads the ledger and the quarantine table count differently; open and corrected rows count."""
+    """Describe the uploads whose counts differ between the ledger and the quarantine table, open and corrected rows."""
     rows = con.execute("""
         WITH held AS (SELECT upload, count(*) AS number FROM quarantine GROUP BY 1),
         noted AS (SELECT upload, quarantined AS number FROM uploads WHERE state = 'merged' AND quarantined > 0)
@@ -163,7 +160,7 @@ def disagreements(con: duckdb.DuckDBPyConnection) -> list[str]:
         FROM noted FULL JOIN held USING (upload)
         WHERE noted.number IS DISTINCT FROM held.number ORDER BY 1
     """).fetchall()
-    return [f"{upload}: {noted} in quarantine by the ledger, {found} found" for upload, noted, found in rows]
+    return [f"{upload}: {noted} in quarantine by the ledger, {held} found" for upload, noted, held in rows]
 
 
 def _batches(chosen: duckdb.DuckDBPyConnection) -> Iterator[Sequence[tuple[object, ...]]]:

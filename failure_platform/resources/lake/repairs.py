@@ -1,10 +1,7 @@
-"""Finding damage in the lake and mending it: a look at every row, and another file in the lake's place.
+"""Finds damage in the lake by reading every row, and replaces the damaged file.
 
-Belongs here: the scan, the choice of what is whole, the exchange of files. Does not belong here: building a lake anew
-from the originals (`replaying`).
-
-A flipped block is found only when it is read: a damaged lake opens, and most questions to it are answered. So nothing
-is called whole before all of it was read.
+A flipped block is found only when it is read: a damaged lake can be opened, and most queries succeed. So a file counts
+as intact only once all of it was read.
 """
 
 import contextlib
@@ -28,21 +25,21 @@ _NOTHING_CHANGED = "Nothing was changed: make room and run the command again."
 
 @dataclass(frozen=True)
 class Scan:
-    """One file read whole: how many commits it holds, and each damage as a sentence."""
+    """The result of reading one file completely: its number of commits, and a sentence for each damage."""
 
     file: Path
     commits: int
     problems: tuple[str, ...]
 
     @property
-    def is_whole(self) -> bool:
+    def is_intact(self) -> bool:
         """Whether every row of every table can be read, and no acknowledged commit is missing."""
         return not self.problems
 
 
 @dataclass(frozen=True)
 class Restored:
-    """What `restore` did: a sentence, what was wrong, and where the damaged file lies now."""
+    """What `restore` did: a sentence, what was wrong, and where the damaged file is kept."""
 
     done: str
     problems: tuple[str, ...]
@@ -50,54 +47,54 @@ class Restored:
 
 
 def scan(lake: Lake) -> list[Scan]:
-    """Read every table of the lake and of its snapshot whole. Writers wait meanwhile; readers do not."""
+    """Read every table of the lake and of its snapshot completely. Writers wait meanwhile; readers do not."""
     with lake.lock.held():
         return [_scan(lake, lake.path), *(_scan(lake, file) for file in _newest_snapshot(lake))]
 
 
 def restore(lake: Lake) -> Restored:
-    """Put the lake and its snapshot right, whichever is damaged, from the other one.
+    """Repair the lake from its snapshot, or the snapshot from the lake.
 
     Raises:
         LakeError: both are damaged, or there never was a lake; nothing was changed.
     """
     with lake.lock.held():
-        wrong, is_marked = _damage_of_marker(lake)
+        damage, is_marked = _damage_of_marker(lake)
         now = _scan(lake, lake.path)
         before = [_scan(lake, file) for file in _newest_snapshot(lake)]
-        problems = (*now.problems, *(problem for one in before for problem in one.problems), *wrong)
-        if now.is_whole:
-            return Restored(_publish_anew(lake, before, is_marked), problems, None)
+        problems = (*now.problems, *(problem for scanned in before for problem in scanned.problems), *damage)
+        if now.is_intact:
+            return Restored(_publish_again(lake, before, is_marked), problems, None)
         for source in before:
-            if source.is_whole:
+            if source.is_intact:
                 require_room("the restored lake", lake.path.parent, source.file.stat().st_size, _NOTHING_CHANGED)
                 with atomic_write(lake.path.with_name("restored.duckdb")) as draft:
                     copy(source.file, draft)
                 kept = _exchange(lake.path.with_name("restored.duckdb"), lake)
                 return Restored("The lake was put back from its published snapshot.", problems, kept)
     raise LakeError(
-        f"Nothing was restored, since neither the lake nor its snapshot is whole. {' '.join(problems)} Run "
-        "`failure-platform replay`, which builds the lake anew from the archived originals."
+        f"Nothing was restored, since neither the lake nor its snapshot is intact. {' '.join(problems)} Run "
+        "`failure-platform replay`, which rebuilds the lake from the archived originals."
     )
 
 
 def newest_readable(lake: Lake) -> Path | None:
-    """Return the lake's file or else its snapshot's, whichever is whole; None where neither is."""
-    return next((one.file for one in scan(lake) if one.is_whole), None)
+    """Return the lake's file or else that of its snapshot, whichever is intact; None where neither is."""
+    return next((scanned.file for scanned in scan(lake) if scanned.is_intact), None)
 
 
 def put_in_place(fresh: Path, lake: Lake) -> Path | None:
-    """Put another lake's file, closed and on the same disk, in the place of this lake's; publish it.
+    """Replace the file of this lake by that of another, which is closed and on the same disk; publish it.
 
     Returns:
-        where the file that was there before lies now, if there was one.
+        where the replaced file is kept, if there was one.
     """
     with lake.lock.held():
         return _exchange(fresh, lake)
 
 
 def _exchange(fresh: Path, lake: Lake) -> Path | None:
-    # A number of its own, so that no reader takes an older snapshot of the same name for it.
+    # A new number, so that no reader takes an older snapshot of the same name for it.
     commits = _acknowledged(lake) + 1
     with contextlib.closing(lake.opening.connect(fresh, read_only=False)) as con:
         con.execute("CREATE OR REPLACE TABLE commits AS SELECT CAST(? AS BIGINT) AS number", [commits])
@@ -114,14 +111,14 @@ def _exchange(fresh: Path, lake: Lake) -> Path | None:
     return kept if existed else None
 
 
-def _publish_anew(lake: Lake, before: list[Scan], is_marked: bool) -> str:
-    if is_marked and before and all(one.is_whole for one in before) and snapshot.is_newest(lake.path):
-        return "The lake and its snapshot are whole; nothing was changed."
+def _publish_again(lake: Lake, before: list[Scan], is_marked: bool) -> str:
+    if is_marked and before and all(scanned.is_intact for scanned in before) and snapshot.is_newest(lake.path):
+        return "The lake and its snapshot are intact; nothing was changed."
     for _, file in snapshot.snapshots(lake.path):
         file.unlink()
     snapshot.marker_of(lake.path).unlink(missing_ok=True)
     lake.catch_up()
-    return "The lake is whole; its snapshot was made anew."
+    return "The lake is intact; its snapshot was made again."
 
 
 def _scan(lake: Lake, file: Path) -> Scan:
@@ -135,7 +132,7 @@ def _scan(lake: Lake, file: Path) -> Scan:
         tables = [
             name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()
         ]
-        problems = [problem for table in tables for problem in _read_whole(connection, file, table)]
+        problems = [problem for table in tables for problem in _damage_of_table(connection, file, table)]
         commits = 0
         if "commits" in tables and not problems:
             commits = int(connection.execute("SELECT number FROM commits").fetchall()[0][0])
@@ -145,7 +142,7 @@ def _scan(lake: Lake, file: Path) -> Scan:
     return Scan(file, commits, tuple(problems))
 
 
-def _read_whole(con: duckdb.DuckDBPyConnection, file: Path, table: str) -> list[str]:
+def _damage_of_table(con: duckdb.DuckDBPyConnection, file: Path, table: str) -> list[str]:
     try:
         con.execute(f"SELECT bit_xor(hash(*COLUMNS(*))) FROM {sql_text.name(table)}").fetchall()
     except duckdb.Error as error:
@@ -165,7 +162,7 @@ def _damage_of_marker(lake: Lake) -> tuple[tuple[str, ...], bool]:
 
 
 def _acknowledged(lake: Lake) -> int:
-    """How many commits were acknowledged; by the names of the snapshots where `lake.json` cannot say."""
+    """Return how many commits were acknowledged; by the names of the snapshots where `lake.json` is unreadable."""
     try:
         return snapshot.acknowledged(lake.path)
     except LakeUnreadableError:

@@ -1,13 +1,10 @@
-"""The published snapshot: the copy of the lake that readers open, so that they and a writer never meet.
-
-Belongs here: publishing a copy, `lake.json` that points to it, and what becomes of the one before. Does not belong
-here: copying (`copies`), when to publish, and under which lock (`lake`).
+"""Publishes the snapshot: the copy of the lake that readers open, recorded in `lake.json`.
 
 Every snapshot has a name of its own. DuckDB shares one database per path within a process, so a new file under the old
-name would show old rows to a process that still reads them. A removed snapshot lives on for those who have it open.
+name would show old rows to a process that still reads them. A removed snapshot remains for readers that have it open.
 
-The snapshot before the newest stays as the spare, of which the next one is made: so publishing writes what changed,
-not the whole lake. Where files can share blocks there is none.
+The previous snapshot is kept as the spare, from which the next one is made, so that publishing writes only what
+changed. Where files can share blocks there is no spare.
 """
 
 import json
@@ -25,7 +22,7 @@ _SNAPSHOT = re.compile(r"^published-(?P<commits>\d+)\.duckdb$")
 
 @dataclass(frozen=True)
 class Published:
-    """What `lake.json` says: the newest state that was acknowledged, and how the lake looked when it was published.
+    """The content of `lake.json`: the newest state that was acknowledged, and the lake file when it was published.
 
     `commits` counts the writes that the state holds; `snapshot` is the name of its file; size in bytes and time of
     change in nanoseconds are those of the lake file.
@@ -38,17 +35,17 @@ class Published:
 
 
 def marker_of(lake: Path) -> Path:
-    """Return where `lake.json` of a lake lies."""
+    """Return the path of a lake's `lake.json`."""
     return lake.with_name("lake.json")
 
 
 def log_of(lake: Path) -> Path:
-    """Return where DuckDB keeps the write-ahead log of a lake while there is one."""
+    """Return the path of DuckDB's write-ahead log of a lake, which exists while it is needed."""
     return lake.with_name(f"{lake.name}.wal")
 
 
 def spare_of(lake: Path) -> Path:
-    """Return where the copy lies of which the next snapshot is made, while there is one."""
+    """Return the path of the spare, the copy from which the next snapshot is made; it may not exist."""
     return lake.with_name("spare.duckdb")
 
 
@@ -60,7 +57,7 @@ def published(lake: Path) -> Published | None:
     """
     try:
         facts = json.loads(marker_of(lake).read_bytes())
-        # A marker without snapshot is that of an earlier version: a lake is here, and nothing is published yet.
+        # A marker without snapshot was written by an earlier version: there is a lake, and nothing is published yet.
         return Published(**facts) if "snapshot" in facts else None
     except FileNotFoundError:
         return None
@@ -69,7 +66,7 @@ def published(lake: Path) -> Published | None:
 
 
 def is_newest(lake: Path) -> bool:
-    """Say whether a snapshot is there and nothing was done to the lake file since; a look at some names, no lock."""
+    """Return whether a snapshot exists and the lake file has not changed since; reads names only, without a lock."""
     known = published(lake)
     if known is None or not lake.exists() or not lake.with_name(known.snapshot).exists():
         return False
@@ -78,13 +75,13 @@ def is_newest(lake: Path) -> bool:
 
 
 def acknowledged(lake: Path) -> int:
-    """Return how many commits the lake must hold, also where `lake.json` was lost and only its snapshot is left."""
+    """Return how many commits the lake must hold, even where `lake.json` was lost and only its snapshot is left."""
     known = published(lake)
     return known.commits if known else max((commits for commits, _ in snapshots(lake)), default=0)
 
 
 def snapshots(lake: Path) -> list[tuple[int, Path]]:
-    """Return the snapshots that lie beside a lake with the commits they hold, oldest first."""
+    """Return the snapshots of a lake with the number of commits they hold, oldest first."""
     names = ((_SNAPSHOT.match(file.name), file) for file in lake.parent.glob("published-*.duckdb"))
     return sorted((int(name["commits"]), file) for name, file in names if name)
 
@@ -102,7 +99,7 @@ def publish(lake: Path, commits: int) -> None:
     spare.unlink(missing_ok=True)
     older = [file for _, file in snapshots(lake) if file != snapshot]
     if older and not is_shared:
-        # Under another name nobody finds it any more; who has it open keeps it from being used.
+        # Under another name no reader finds it; while one still has it open, it is not written.
         older.pop().replace(spare)
     for file in older:
         file.unlink(missing_ok=True)
@@ -110,13 +107,13 @@ def publish(lake: Path, commits: int) -> None:
 
 
 def room(lake: Path) -> int:
-    """Return how many bytes the next snapshot takes beside what is there, if the spare can be used."""
+    """Return how many more bytes the next snapshot takes, if the spare can be used."""
     spare = spare_of(lake)
     return max(lake.stat().st_size - (spare.stat().st_size if spare.exists() else 0), 0)
 
 
 def note(lake: Path, commits: int, snapshot: str) -> None:
-    """Write `lake.json` for the lake as it lies there now."""
+    """Write `lake.json` for the present lake file."""
     now = lake.stat()
     with atomic_write(marker_of(lake)) as draft:
         facts = asdict(Published(commits, snapshot, now.st_size, now.st_mtime_ns))

@@ -1,7 +1,7 @@
-"""The tables that uploads fill: their names, columns and how they are made. Nothing is read or merged here.
+"""Names, columns and creation of the tables that uploads fill.
 
-No primary keys and no indexes on the large tables: measured at 50 million rows, one makes the file 3.6 times as large
-and the load 4 times as long, and a merge no faster.
+The tables have no primary keys and no indexes: at 50 million rows one makes the file 3.6 times as large and the load 4
+times as long, and a merge no faster.
 """
 
 import duckdb
@@ -26,11 +26,11 @@ QUARANTINE = """
     id VARCHAR, upload VARCHAR, kind VARCHAR, sheet VARCHAR, line BIGINT, columns VARCHAR[], reasons VARCHAR[],
     raw JSON, quarantined_at TIMESTAMP, corrected_by VARCHAR, corrected_at TIMESTAMP
 """
-"""A row is open until an upload that names its `id` has come in: `corrected_by`."""
+"""A row is open until an upload with its `id` was merged: `corrected_by`."""
 
 
 def create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    """Make every table that is not there yet."""
+    """Make every table that does not exist."""
     for contract in CONTRACTS.values():
         columns = ", ".join(f"{sql_text.name(column.name)} {SQL_TYPES[column.type]}" for column in contract.columns)
         columns += ", upload VARCHAR, row_hash UBIGINT"
@@ -50,20 +50,20 @@ def create_tables(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def superseded_table(contract: Contract) -> str:
-    """Return the name of the table that keeps the rows which a later upload of this kind replaced."""
+    """Return the name of the table of rows that a later upload of this kind replaced."""
     return f"superseded_{contract.kind}"
 
 
 def duplicate_table(contract: Contract) -> str:
-    """Return the name of the table that knows which uploads say a row again that another one brought.
+    """Return the name of the table of uploads that repeat a row of another upload.
 
-    The content is where its hash is found: in the lake, or among the superseded rows.
+    The values of the row are found by its hash: in the lake, or among the superseded rows.
     """
     return f"duplicate_{contract.kind}"
 
 
 def upload_tables() -> frozenset[str]:
-    """Return the names of all tables that uploads fill, and that can be built from them again."""
+    """Return the names of all tables that uploads fill, and that can be rebuilt from them."""
     return frozenset({"uploads", "quarantine", "commits"}).union(
         *((kind, superseded_table(contract), duplicate_table(contract)) for kind, contract in CONTRACTS.items())
     )

@@ -1,8 +1,4 @@
-"""The door to the per-target tables of the lake: vehicles and predictions.
-
-What belongs here: their names, reading them, and replacing one whole. What does not: how vehicles are described
-(vehicle_tables), and the upload tables (resources.lake).
-"""
+"""Reads and replaces the tables of a target: its vehicles and its predictions."""
 
 import duckdb
 import pandas as pd
@@ -13,14 +9,14 @@ from failure_platform.resources.storage import sql_text
 
 
 def replace_table(lake: Lake, table: str, frame: pd.DataFrame) -> None:
-    """Put a frame in the place of a table, in one transaction: a reader sees the old rows or the new ones."""
+    """Replace a table by a frame in one transaction: a reader sees the old rows or the new ones."""
     with lake.write() as connection:
         put_frame(connection, table, frame)
 
 
 def put_frame(con: duckdb.DuckDBPyConnection, table: str, frame: pd.DataFrame) -> None:
-    """Put a frame in the place of a table, within the caller's transaction."""
-    # Every thread holds a row group in memory whole: of a table this wide, some hundred megabytes each.
+    """Replace a table by a frame, within the caller's transaction."""
+    # Every thread holds a complete row group in memory: of a table this wide, some hundred megabytes each.
     con.execute("SET threads = 1")
     con.register("incoming_frame", frame)
     con.execute(f"CREATE OR REPLACE TABLE {sql_text.name(table)} AS SELECT * FROM incoming_frame")
@@ -28,7 +24,7 @@ def put_frame(con: duckdb.DuckDBPyConnection, table: str, frame: pd.DataFrame) -
 
 
 def read_table(lake: Lake, table: str, where: str = "TRUE", values: tuple[object, ...] = ()) -> pd.DataFrame | None:
-    """Return a per-target table in the order it was written, or None when it was never written."""
+    """Return a per-target table in the order it was written, or None where it was never written."""
     with lake.read() as connection:
         return table_frame(connection, table, where, values)
 
@@ -45,7 +41,7 @@ def table_frame(
 
 
 def table_exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
-    """Say whether the lake has a table of that name."""
+    """Return whether the lake has a table of that name."""
     return bool(con.execute("SELECT 1 FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall())
 
 

@@ -1,8 +1,4 @@
-"""Small reads of the lake for pages, checks and reports. Nothing here changes anything.
-
-Belongs here: counts, previews, reasons and the comparison of ledger and tables. Does not belong here: features, labels
-and whatever else is computed from the rows (`domain`).
-"""
+"""Small reads of the lake for pages, checks and reports: ledger lines, counts, previews, and whether both agree."""
 
 import json
 from collections import defaultdict
@@ -68,12 +64,12 @@ def column_types(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
 def quarantine_reasons(
     con: duckdb.DuckDBPyConnection, uploads: Sequence[str] | None = None, n: int = 10
 ) -> list[tuple[str, int]]:
-    """Return the most frequent reasons in quarantine with their number of rows, values left out.
+    """Return the most frequent reasons in quarantine, without values, with their number of rows.
 
     Args:
         con: a connection to the lake.
-        uploads: of these only; None counts all.
-        n: how many reasons at most.
+        uploads: count the rows of these; None counts all.
+        n: number of reasons at most.
     """
     return con.execute(
         f"""
@@ -89,7 +85,7 @@ def quarantine_reasons(
 
 
 def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] | None = None) -> list[str]:
-    """Say where ledger and tables disagree; nothing where every row that came in is accounted for.
+    """Describe where ledger and tables disagree; empty where every row is accounted for.
 
     Each upload's counts must add up, and merged, superseded and quarantined must be the rows that the tables hold.
 
@@ -147,10 +143,10 @@ def _replaced_by(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Se
 
 def contract_violations(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Sequence[str]) -> int:
     """Count the rows of these uploads in the lake that break the contract: 0 unless validation or storage failed."""
-    broken = ibis.to_sql(breaking_rows(contract, "looked_at"), dialect="duckdb")
+    broken = ibis.to_sql(breaking_rows(contract, "checked"), dialect="duckdb")
     return _number(
         con,
-        f"WITH looked_at AS (SELECT * FROM {sql_text.name(contract.kind)} "
+        f"WITH checked AS (SELECT * FROM {sql_text.name(contract.kind)} "
         f"WHERE {_span(con, uploads)} AND list_contains(?, upload)) SELECT count(*) FROM ({broken})",
         [list(uploads)],
     )
@@ -173,12 +169,12 @@ def doubled_keys(con: duckdb.DuckDBPyConnection, contract: Contract, uploads: Se
 
 
 def state_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
-    """Return a hash of all that the tables of a kind say: rows, which upload brought them, and what gave way to what.
+    """Return a hash of the tables of a kind: rows, the upload of each, and which upload superseded it.
 
     It compares lakes of one DuckDB version only, since it uses that version's `hash`.
     """
-    said = " UNION ALL ".join(
-        f"SELECT {sql_text.text(table)} AS said_by, row_hash, upload, {by} AS superseded_by FROM {sql_text.name(table)}"
+    rows = " UNION ALL ".join(
+        f"SELECT {sql_text.text(table)} AS source, row_hash, upload, {by} AS superseded_by FROM {sql_text.name(table)}"
         for table, by in (
             (contract.kind, "NULL"),
             (superseded_table(contract), "superseded_by"),
@@ -186,14 +182,14 @@ def state_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
         )
     )
     row = con.execute(
-        f"SELECT count(*), coalesce(bit_xor(one), 0), coalesce(sum(one), 0) "
-        f"FROM (SELECT hash(said_by, row_hash, upload, superseded_by) AS one FROM ({said}))"
+        f"SELECT count(*), coalesce(bit_xor(hashed), 0), coalesce(sum(hashed), 0) "
+        f"FROM (SELECT hash(source, row_hash, upload, superseded_by) AS hashed FROM ({rows}))"
     ).fetchall()[0]
     return "-".join(str(part) for part in row)
 
 
 def _span(con: duckdb.DuckDBPyConnection, uploads: Sequence[str]) -> str:
-    """Return the condition of the time that uploads cover, in literals, so that all else is never opened."""
+    """Return the condition of the time that uploads cover, in literals, so that row groups outside it are skipped."""
     first, last = con.execute(
         f"SELECT min(first_data), max(last_data) FROM uploads WHERE {sql_text.one_of('upload', uploads)}"
     ).fetchall()[0]

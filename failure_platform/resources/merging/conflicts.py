@@ -1,12 +1,9 @@
-"""Settles natural keys about which several uploads say something: which row stays, and what the others are.
+"""Decides natural keys for which several uploads have rows: which row is merged, superseded or a duplicate.
 
-Belongs here: the rule, and bringing the tables to what it says. Does not belong here: which keys need it (`merging`,
-`withdrawing`).
-
-An upload makes at most one claim about a key. Claims of one key stand in the order in which their uploads were
-received. Equal claims that follow one another are a run: the first stands for it, the others are duplicates. The last
-run is in the lake, the earlier ones are superseded by the run that follows. So the tables depend on which uploads are
-in, and not on the order in which they were merged, and taking an upload out is the same rule without its claims.
+An upload makes at most one claim for a key. The claims of a key are ordered by when their uploads were received.
+Consecutive equal claims form a run: the first of them represents it, the others are duplicates. The last run is in the
+lake; each earlier run is superseded by the next. So the tables depend on which uploads are in, not on the order in
+which they were merged, and withdrawing an upload is the same rule without its claims.
 """
 
 from datetime import datetime
@@ -24,15 +21,15 @@ _FATES = ("merged", "superseded", "duplicate")
 def resolve_conflicts(
     con: duckdb.DuckDBPyConnection, contract: Contract, keys: str, at: datetime, *, claims: str = "", without: str = ""
 ) -> set[str]:
-    """Apply the rule to some keys, and correct the lines of every upload whose rows move.
+    """Apply the rule to some keys, and correct the ledger lines of the uploads whose rows move.
 
     Args:
-        con: the transaction. The ledger has a line of every upload that claims anything.
+        con: the transaction. The ledger has a line for every upload that makes a claim.
         contract: the kind.
         keys: a SELECT of natural keys.
-        at: the time noted with rows that are superseded now.
-        claims: a SELECT (the contract's columns, row_hash, upload) of claims that are not in the tables yet.
-        without: an upload whose claims leave.
+        at: the time to record with rows that are superseded now.
+        claims: a SELECT (the contract's columns, row_hash, upload) of claims that are not yet in the tables.
+        without: an upload whose claims are removed.
 
     Returns:
         the keys of the uploads whose lines changed.
@@ -44,9 +41,9 @@ def resolve_conflicts(
         return set()
     within = sql_text.between(first, last)
     _gather(con, contract, within)
-    _rule(con, contract, claims, without)
+    _decide(con, contract, claims, without)
     changed = _move(con, contract, at)
-    for table in ("touched", "found", "ruled", "gone", "come"):
+    for table in ("touched", "held_claims", "decided", "removed", "added"):
         con.execute(f"DROP TABLE {table}")
     return changed
 
@@ -62,11 +59,11 @@ def same_key(contract: Contract, left: str, right: str) -> str:
 
 
 def _gather(con: duckdb.DuckDBPyConnection, contract: Contract, within: str) -> None:
-    """Put every claim about the touched keys into `found`, with its fate and where it is."""
+    """Put every stored claim for the touched keys into `held_claims`, with its fate and its row id."""
     columns = sql_text.names(contract.names)
     touched = f"SEMI JOIN touched ON {same_key(contract, 'held', 'touched')}"
     con.execute(f"""
-        CREATE OR REPLACE TEMP TABLE found AS
+        CREATE OR REPLACE TEMP TABLE held_claims AS
         SELECT 'merged' AS fate, place, {columns}, row_hash, upload, CAST(NULL AS VARCHAR) AS superseded_by
         FROM (SELECT *, rowid AS place FROM {sql_text.name(contract.kind)} WHERE {within}) AS held {touched}
         UNION ALL BY NAME
@@ -77,23 +74,23 @@ def _gather(con: duckdb.DuckDBPyConnection, contract: Contract, within: str) -> 
         ) AS held {touched}
     """)
     con.execute(f"""
-        INSERT INTO found BY NAME
+        INSERT INTO held_claims BY NAME
         SELECT 'duplicate' AS fate, held.place, content.* EXCLUDE (fate, place, upload, superseded_by), held.upload
         FROM (SELECT *, rowid AS place FROM {sql_text.name(duplicate_table(contract))} WHERE {within}) AS held
-        JOIN (SELECT DISTINCT ON (row_hash) * FROM found) AS content
+        JOIN (SELECT DISTINCT ON (row_hash) * FROM held_claims) AS content
             ON held.row_hash = content.row_hash AND held."DATA" = content."DATA"
     """)
 
 
-def _rule(con: duckdb.DuckDBPyConnection, contract: Contract, claims: str, without: str) -> None:
-    """Put into `ruled` what the claims are by the rule."""
+def _decide(con: duckdb.DuckDBPyConnection, contract: Contract, claims: str, without: str) -> None:
+    """Put into `decided` the fate of every claim by the rule."""
     key, columns = sql_text.names(contract.key), sql_text.names(contract.names)
     arriving = f"UNION ALL BY NAME {claims}" if claims else ""
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE ruled AS
+        CREATE OR REPLACE TEMP TABLE decided AS
         WITH claims AS (
-            SELECT {columns}, row_hash, upload FROM found WHERE upload <> ? {arriving}
+            SELECT {columns}, row_hash, upload FROM held_claims WHERE upload <> ? {arriving}
         ), placed AS (
             SELECT claims.*, received_at, lag(row_hash) OVER of_key AS before
             FROM claims JOIN (SELECT upload, received_at FROM uploads) AS arrivals USING (upload)
@@ -112,13 +109,15 @@ def _rule(con: duckdb.DuckDBPyConnection, contract: Contract, claims: str, witho
 
 
 def _move(con: duckdb.DuckDBPyConnection, contract: Contract, at: datetime) -> set[str]:
-    """Take out what is no longer so, put in what is so now, and correct the ledger."""
+    """Remove the rows whose fate changed from their tables, add them to the new ones, and correct the ledger."""
     same = (
-        f"found.fate = ruled.fate AND found.upload = ruled.upload AND found.row_hash = ruled.row_hash "
-        f"AND found.superseded_by IS NOT DISTINCT FROM ruled.superseded_by AND {same_key(contract, 'found', 'ruled')}"
+        f"held.fate = decided.fate AND held.upload = decided.upload AND held.row_hash = decided.row_hash "
+        f"AND held.superseded_by IS NOT DISTINCT FROM decided.superseded_by AND {same_key(contract, 'held', 'decided')}"
     )
-    con.execute(f"CREATE OR REPLACE TEMP TABLE gone AS SELECT * FROM found ANTI JOIN ruled ON {same}")
-    con.execute(f"CREATE OR REPLACE TEMP TABLE come AS SELECT * FROM ruled ANTI JOIN found ON {same}")
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE removed AS SELECT * FROM held_claims AS held ANTI JOIN decided ON {same}"
+    )
+    con.execute(f"CREATE OR REPLACE TEMP TABLE added AS SELECT * FROM decided ANTI JOIN held_claims AS held ON {same}")
     tables = dict(zip(_FATES, (contract.kind, superseded_table(contract), duplicate_table(contract)), strict=True))
     columns = sql_text.names(contract.names)
     stored = {
@@ -128,14 +127,14 @@ def _move(con: duckdb.DuckDBPyConnection, contract: Contract, at: datetime) -> s
     }
     for fate, table in tables.items():
         con.execute(
-            f"DELETE FROM {sql_text.name(table)} WHERE rowid IN (SELECT place FROM gone WHERE fate = ?)", [fate]
+            f"DELETE FROM {sql_text.name(table)} WHERE rowid IN (SELECT place FROM removed WHERE fate = ?)", [fate]
         )
         con.execute(
-            f"INSERT INTO {sql_text.name(table)} BY NAME SELECT {stored[fate]} FROM come WHERE fate = $fate",
+            f"INSERT INTO {sql_text.name(table)} BY NAME SELECT {stored[fate]} FROM added WHERE fate = $fate",
             {"fate": fate} | ({"at": at} if "$at" in stored[fate] else {}),
         )
     return count_moves(
         con,
-        "SELECT upload, fate, count(*) AS number FROM come GROUP BY ALL "
-        "UNION ALL SELECT upload, fate, -count(*) FROM gone GROUP BY ALL",
+        "SELECT upload, fate, count(*) AS number FROM added GROUP BY ALL "
+        "UNION ALL SELECT upload, fate, -count(*) FROM removed GROUP BY ALL",
     )

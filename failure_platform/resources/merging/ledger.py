@@ -48,7 +48,7 @@ def count_moves(con: duckdb.DuckDBPyConnection, moves: str) -> set[str]:
 
 
 def require_balance(lines: Iterable[UploadLine]) -> None:
-    """Make sure that every row that came in is accounted for.
+    """Make sure that every row of these uploads is accounted for.
 
     Raises:
         LedgerError: the counts of an upload do not add up.
@@ -63,7 +63,7 @@ def require_balance(lines: Iterable[UploadLine]) -> None:
 
 
 def refuse(con: duckdb.DuckDBPyConnection, upload: Upload, reason: str, refused_at: datetime) -> UploadLine:
-    """Note that an upload was refused, unless it is merged already; return its line.
+    """Record that an upload was refused, unless it is merged already; return its line.
 
     A later attempt that succeeds replaces the line.
     """

@@ -1,12 +1,8 @@
-"""Merges the validated rows of uploads into the lake, in the caller's transaction. Writing is plain SQL.
+"""Merges the validated rows of uploads into the lake, in the caller's transaction.
 
-Belongs here: which rows simply go in, which are told apart with a look at the lake, and the ledger lines that say so.
-Does not belong here: connections and transactions (`lake`), validation (`validated_rows`), keys that several uploads of
-any order claim (`settling`), reading back (`lake_views`).
-
-What is done costs what the new rows cost, not what the lake holds: the lake is asked only for rows between the
-uploads' first and last DATA, written as literals, so that whole row groups outside are never opened. Uploads are
-merged many at a time, since a statement costs more than the rows of a small one.
+The cost depends on the new rows, not on the size of the lake: only rows between the first and last DATA of the uploads
+are read, with the limits as literals, so that row groups outside them are skipped. Small uploads are merged together,
+since a statement costs more than their rows.
 """
 
 from collections.abc import Sequence
@@ -32,8 +28,10 @@ from failure_platform.resources.storage.scratch_database import scratch
 def validate_uploads(
     lake: Lake, contract: Contract, uploads: Sequence[tuple[Upload, ParsedUpload]]
 ) -> list[tuple[Upload, ValidatedRows]]:
-    """Judge the rows of some uploads in one scratch database, with the lake's threads and memory but without the lake:
-    others write to it meanwhile."""
+    """Validate the rows of some uploads in one scratch database with the lake's threads and memory.
+
+    The lake itself is not opened, so that others can write to it meanwhile.
+    """
     if not uploads:
         return []
     with scratch(uploads[0][1].folder, threads=lake.threads, memory_limit=lake.memory_limit) as con:
@@ -48,10 +46,12 @@ def merge(
 ) -> list[UploadLine]:
     """Merge validated uploads within the transaction of `con`; return their lines.
 
-    Of the rows with one natural key, an upload claims the one that stands last in its file. Of the claims of several
-    uploads, the lake keeps the one that was received last (see `settling`). A row that says the same as another is a
-    duplicate; a row that gave way is kept in `superseded_<kind>`. So for each upload, at any time, `merged` is the
-    number of its rows in the lake and its counts add up to `rows_in`.
+    Of the rows with one natural key, an upload claims the last in its file. Of the claims of several uploads, the lake
+    holds the one received last (see `resources.merging.conflicts`). A row with the values of another is a duplicate; a
+    row that was replaced is kept in `superseded_<kind>`. So for each upload, at any time, `merged` is the number of its
+    rows in the lake, and its counts add up to `rows_in`.
+
+    Of the ledger, only the lines of these uploads and of those whose rows moved are read.
 
     Raises:
         LedgerError: the counts do not add up; the caller's transaction must be rolled back.
@@ -63,8 +63,8 @@ def merge(
     if new:
         work = _Merge(con, contract, new, merged_at)
         work.write_lines()
-        work.sort_out_repeats()
-        work.meet_the_lake()
+        work.find_repeats()
+        work.compare_with_lake()
         work.supersede()
         failpoint("merge.superseded")
         work.insert()
@@ -79,7 +79,7 @@ def merge(
 
 
 class _Merge:
-    """The steps of one merge. Small facts about rows that need care wait in the temporary table `aside`.
+    """The steps of one merge. Rows that are not simply inserted are listed in the temporary table `aside`.
 
     Its fates: `repeat` of a row of the same file, `corrected` by a later line of the same file, `duplicate` of a row
     in the lake, and `contested`, which `resolve_conflicts` decides.
@@ -120,8 +120,8 @@ class _Merge:
             ],
         )
 
-    def sort_out_repeats(self) -> None:
-        """Put aside the rows that give way to a later row of the same file, and keys that several uploads claim."""
+    def find_repeats(self) -> None:
+        """List the rows that a later row of the same file replaces, and the keys that several uploads claim."""
         # Hashes find the few candidates without sorting all rows; the key itself decides.
         self._con.execute(f"""
             CREATE OR REPLACE TEMP TABLE repeated AS
@@ -147,8 +147,8 @@ class _Merge:
             """)
         self._con.execute("DELETE FROM aside WHERE fate = 'claim'")
 
-    def meet_the_lake(self) -> None:
-        """Put aside the rows whose key the lake has; note in `replaced` its rows that give way to a newer one."""
+    def compare_with_lake(self) -> None:
+        """List the rows whose key the lake has; put the lake's rows that a newer one replaces into `replaced`."""
         self._con.execute("CREATE OR REPLACE TEMP TABLE replaced (place BIGINT, upload VARCHAR, superseded_by VARCHAR)")
         if self._span is None:
             return
@@ -156,7 +156,7 @@ class _Merge:
         if not self._con.execute(f"SELECT 1 FROM {self._lake} WHERE {within} LIMIT 1").fetchall():
             return
         self._con.execute(f"""
-            CREATE OR REPLACE TEMP TABLE met AS
+            CREATE OR REPLACE TEMP TABLE in_lake AS
             SELECT good.upload, good."row", lake.place, lake.upload AS known_by, good.row_hash = lake.row_hash AS same
             FROM ({self._good}) AS good
             JOIN (SELECT *, rowid AS place FROM {self._lake} WHERE {within}) AS lake
@@ -164,14 +164,14 @@ class _Merge:
             ANTI JOIN aside ON good.upload = aside.upload AND good."row" = aside."row"
         """)
         if self._newest():
-            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'duplicate' FROM met WHERE same")
-            self._con.execute("INSERT INTO replaced SELECT place, known_by, upload FROM met WHERE NOT same")
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'duplicate' FROM in_lake WHERE same")
+            self._con.execute("INSERT INTO replaced SELECT place, known_by, upload FROM in_lake WHERE NOT same")
         else:
-            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'contested' FROM met")
-        self._con.execute("DROP TABLE met")
+            self._con.execute("INSERT INTO aside SELECT upload, \"row\", 'contested' FROM in_lake")
+        self._con.execute("DROP TABLE in_lake")
 
     def supersede(self) -> None:
-        """Keep what gives way: earlier lines of the same file, and rows of the lake, which leave it."""
+        """Keep the replaced rows: earlier lines of the same file, and rows of the lake, which are removed from it."""
         at = self._merged_at
         self._con.execute(
             f"""
@@ -195,7 +195,7 @@ class _Merge:
         self._con.execute(f"DELETE FROM {self._lake} WHERE {within} AND rowid IN (SELECT place FROM replaced)")
 
     def insert(self) -> None:
-        """Append what stays, in the order of the files, and remember who said again what the lake knows."""
+        """Append the remaining rows in the order of the files, and record the duplicates of rows in the lake."""
         self._con.execute(f"""
             INSERT INTO {self._lake} BY NAME
             SELECT {self._columns}, good.upload, row_hash
@@ -242,9 +242,9 @@ class _Merge:
         return resolve_conflicts(self._con, self._contract, claims, self._merged_at, claims=claims)
 
     def quarantine(self) -> None:
-        """Keep the bad rows with their reasons, and close the ones that these uploads correct.
+        """Keep the bad rows with their reasons, and close those that these uploads correct.
 
-        A row is known by its place in the original, which a later change of the rules does not move.
+        The id of a row is its place in the original, which no later change of the rules moves.
         """
         for upload, validated in self._uploads:
             if validated.quarantined:
@@ -268,7 +268,7 @@ class _Merge:
                 )
 
     def _newest(self) -> bool:
-        """Say whether these uploads were received after every other one that speaks of the same time."""
+        """Return whether these uploads were received after every other upload whose rows overlap them in time."""
         first, last = self._span or (None, None)
         earliest = min((upload.received_at, upload.key) for upload, _ in self._uploads)
         own = [upload.key for upload, _ in self._uploads]

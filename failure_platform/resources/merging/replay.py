@@ -1,8 +1,4 @@
-"""Builds the lake anew from the archived originals: the recovery from disaster, and proof that it holds nothing else.
-
-Belongs here: taking every upload again in the order of arrival, comparing with the lake there is, and carrying over the
-tables that no upload fills. Does not belong here: putting the new file in the lake's place (`repairs`).
-"""
+"""Rebuilds the lake from the archived originals, and compares the result with the present lake."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,7 +22,7 @@ _WITHDRAWN = "withdrawn before the lake was rebuilt"
 
 @dataclass(frozen=True)
 class Compared:
-    """One kind before and after: rows in the lake, and the hash of all that its tables say; None where unreadable."""
+    """One kind before and after: rows in the lake, and the hash of its tables; None where the lake is unreadable."""
 
     kind: str
     uploads: int
@@ -37,7 +33,7 @@ class Compared:
 
     @property
     def identical(self) -> bool:
-        """Whether both lakes say the same."""
+        """Whether both lakes hold the same."""
         return self.state_before == self.state_after
 
 
@@ -49,12 +45,12 @@ def rebuild(
     now: Callable[[], datetime],
     say: Callable[[str], None],
 ) -> list[Receipt]:
-    """Take every archived upload into an empty lake, in order of arrival; return their receipts.
+    """Ingest every archived upload into an empty lake, in order of arrival; return their receipts.
 
-    Withdrawn uploads stay out and keep a line that says so. An upload whose original was never archived (it was
-    received and nothing more) is left to the sensors.
+    Withdrawn uploads stay out; their lines record it. An upload whose original was never archived (it was only
+    received) is left to the sensors.
     """
-    taken: list[Receipt] = []
+    ingested: list[Receipt] = []
     for kind, contract in CONTRACTS.items():
         receipts = sorted(inbox.receipts(kind), key=lambda r: (r.received_at, r.key))
         archived = [r for r in receipts if r.state != "withdrawn" and inbox.archived(r)]
@@ -72,12 +68,12 @@ def rebuild(
                 connection,
                 [line_of(r, "withdrawn", now(), reason=_WITHDRAWN) for r in receipts if r.state == "withdrawn"],
             )
-        taken += archived
-    return taken
+        ingested += archived
+    return ingested
 
 
 def compare(old: Lake | None, new: Lake) -> list[Compared]:
-    """Compare what two lakes say of every kind; `old` is None where it cannot be read."""
+    """Compare two lakes kind by kind; `old` is None where it cannot be read."""
     before = _states(old) if old is not None else {}
     return [
         Compared(kind, uploads, before[kind][1] if old else None, rows, before[kind][2] if old else None, state)
@@ -86,7 +82,7 @@ def compare(old: Lake | None, new: Lake) -> list[Compared]:
 
 
 def carry_over(source: Path, lake: Lake) -> list[str]:
-    """Copy the tables that no upload fills (versions, comparisons, decisions, predictions) from a lake's file.
+    """Copy the tables that no upload fills (versions, comparisons, decisions, predictions) from the file of a lake.
 
     Returns:
         the names of the tables.

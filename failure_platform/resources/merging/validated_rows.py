@@ -1,8 +1,4 @@
-"""Runs the validation of an upload's rows, outside the lake and in bounded memory: parquet of texts in, parquet out.
-
-Belongs here: the one DuckDB query that types, validates and hashes the rows, and the lists of good and bad rows that
-`merging` takes over. Does not belong here: the rules (`domain.rows.validation`), the lake.
-"""
+"""Runs `domain.rows.validation` on the rows of an upload, in bounded memory: parquet of texts to parquet of values."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,7 +25,7 @@ class ValidatedRows:
     """The rows of one upload, validated.
 
     Args:
-        received: the rows as they were read.
+        received: the rows as read.
         rows: parquet with `row` (their order in the upload), the typed columns, `reasons` and `row_hash`.
         bad: parquet with sheet, line, columns, reasons and raw, as the quarantine table has them; written only where
             something is `quarantined`.
@@ -46,12 +42,12 @@ class ValidatedRows:
 
     @property
     def rows_in(self) -> int:
-        """Rows and rejected lines of the upload together."""
+        """Number of rows and rejected lines of the upload."""
         return self.received.rows_in
 
     @property
     def understood(self) -> dict[str, Any]:
-        """What reading found out about the file."""
+        """What was found out about the file when it was read."""
         return self.received.understood
 
     @property
@@ -61,11 +57,11 @@ class ValidatedRows:
 
     @property
     def corrects_sql(self) -> str | None:
-        """Return the SELECT of the quarantine ids (one column, `quarantine_id`) whose rows this upload sends again."""
+        """Return the SELECT of the quarantine ids (one column, `quarantine_id`) whose rows this upload corrects."""
         if not self.understood.get("corrects_quarantine"):
             return None
         texts = f"read_parquet({sql_text.file(self.received.rows)})"
-        # A line that was exported because it is no row has empty cells until a person fills them.
+        # A line that could not be read as a row is exported with empty cells, until a person fills them.
         filled = f"coalesce({sql_text.names(CONTRACTS[self.received.kind].names)}) IS NOT NULL"
         return (
             f"SELECT DISTINCT trim(quarantine_id) AS quarantine_id FROM {texts} "
@@ -82,27 +78,27 @@ def validate_rows(
     threads: int | None = None,
     memory_limit: str | None = None,
 ) -> ValidatedRows:
-    """Judge every row of an upload and write the outcome beside the rows; no row may be newer than its arrival.
+    """Validate every row of an upload and write the result into its folder; no row may be newer than its arrival.
 
     Args:
-        contract: what the rows must be.
+        contract: the rules for the rows.
         received: the rows, and how their dates are read.
         received_at: when the upload arrived.
-        con: a scratch database to work in. Opening one costs as much as validating a small upload, so many share one.
-        threads: of a scratch database made here; so `memory_limit`.
+        con: a scratch database. Opening one costs as much as validating a small upload, so uploads share one.
+        threads: of a scratch database made here, as `memory_limit`.
     """
     if con is None:
         with scratch(received.folder, threads=threads, memory_limit=memory_limit) as own:
             return validate_rows(contract, received, received_at, con=own)
     rows, bad = received.folder / "validated.parquet", received.folder / "bad.parquet"
-    _write(con, _judging_sql(contract, received, received_at + _CLOCKS_MAY_DIFFER_BY), rows)
+    _write(con, _validation_sql(contract, received, received_at + _CLOCKS_MAY_DIFFER_BY), rows)
     good = "FILTER (WHERE len(reasons) = 0)"
-    (first, last, wrong), *_ = con.execute(
+    (first, last, invalid), *_ = con.execute(
         f'SELECT min("DATA") {good}, max("DATA") {good}, count(*) FILTER (len(reasons) > 0) '
         f"FROM read_parquet({sql_text.file(rows)})"
     ).fetchall()
     rejected = pq.read_metadata(received.rejected).num_rows
-    quarantined = _write(con, _bad_sql(contract, received, rows), bad) if wrong or rejected else 0
+    quarantined = _write(con, _bad_sql(contract, received, rows), bad) if invalid or rejected else 0
     return ValidatedRows(received, rows, bad, quarantined, first, last)
 
 
@@ -115,13 +111,13 @@ def _write(con: duckdb.DuckDBPyConnection, select: str, target: Path) -> int:
 def row_hash_sql(contract: Contract) -> str:
     """Return the expression of a row's hash: MD5 of its values as text, which no release of DuckDB changes.
 
-    A unit separator stands between values and a record separator for a missing one, so that no two rows share a text.
+    Values are joined by a unit separator, and a missing one is a record separator, so that no two rows share a text.
     """
     values = ", ".join(f"coalesce(CAST({sql_text.name(name)} AS VARCHAR), chr(30))" for name in contract.names)
     return f"md5_number_lower(concat_ws(chr(31), {values}))"
 
 
-def _judging_sql(contract: Contract, received: ParsedUpload, latest: datetime) -> str:
+def _validation_sql(contract: Contract, received: ParsedUpload, latest: datetime) -> str:
     rows = f"SELECT *, TIMESTAMP '{latest.isoformat(' ')}' AS latest FROM ({received.rows_sql()})"
     validation = _steps_sql(contract, received.dates)
     return f"WITH rows AS ({rows}), {validation} SELECT *, {row_hash_sql(contract)} AS row_hash FROM validated"
@@ -129,21 +125,21 @@ def _judging_sql(contract: Contract, received: ParsedUpload, latest: datetime) -
 
 @cache
 def _steps_sql(contract: Contract, dates: DateReading) -> str:
-    # Writing the SQL takes longer than validation a small upload.
+    # Writing the SQL takes longer than validating a small upload.
     return ", ".join(
         f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})" for step in steps(contract, "rows", dates)
     )
 
 
 def _bad_sql(contract: Contract, received: ParsedUpload, validated: Path) -> str:
-    """Return the SELECT of everything that goes to quarantine: validated rows with their texts, and rejected lines."""
+    """Return the SELECT of everything that goes to quarantine: bad rows with their texts, and rejected lines."""
     texts = ", ".join(f"{sql_text.text(column.name)}: {_kept_text(column)}" for column in contract.columns)
     bad = (
         f'SELECT "row", typed.reasons, to_json({{{texts}}}) AS raw FROM ({received.rows_sql()}) AS text '
         f'JOIN (FROM read_parquet({sql_text.file(validated)}) WHERE len(reasons) > 0) AS typed USING ("row")'
     )
-    named = "list_transform(reasons, LAMBDA one: split_part(one, ':', 1))"
-    once = f"list_filter({named}, LAMBDA one, place: list_position({named}, one) = place)"
+    named = "list_transform(reasons, LAMBDA reason: split_part(reason, ':', 1))"
+    once = f"list_filter({named}, LAMBDA column_name, place: list_position({named}, column_name) = place)"
     return (
         f"SELECT sheet, line, {once} AS columns, "
         f"reasons, raw FROM ({received.placed_sql(bad)}) UNION ALL "
@@ -153,9 +149,9 @@ def _bad_sql(contract: Contract, received: ParsedUpload, validated: Path) -> str
 
 
 def _kept_text(column: Column) -> str:
-    """Return the expression of a bad row's text as it is kept: as read, but for a date that says more than it writes.
+    """Return the expression of a bad row's text as it is kept: as read, or for an ambiguous date as it was understood.
 
-    Such a date was understood by the whole file's evidence, which the few rows of a correction file no longer give.
+    Such a date was understood from the evidence of the complete file, which the few rows of a correction file lack.
     """
     name = sql_text.name(column.name)
     if column.type != "timestamp":

@@ -1,8 +1,4 @@
-"""Takes one upload's rows out of the lake again, in the caller's transaction, as if it had never come.
-
-Belongs here: that. Does not belong here: the rule that says what stands in their place (`settling`), and the receipt
-(`inbox`), which keeps the upload withdrawn when the lake is rebuilt.
-"""
+"""Withdraws an upload: its rows leave the lake, in the caller's transaction, as if it had never been merged."""
 
 import dataclasses
 from datetime import datetime
@@ -19,19 +15,20 @@ from failure_platform.resources.storage import sql_text
 
 
 class NotWithdrawableError(Exception):
-    """There is nothing to withdraw; the message says why and what to do."""
+    """There is nothing to withdraw; the message states why and what to do."""
 
 
 def withdraw(
     con: duckdb.DuckDBPyConnection, contract: Contract, upload: str, reason: str, withdrawn_at: datetime
 ) -> UploadLine:
-    """Take an upload out of the lake; return its line, whose counts are 0 now.
+    """Remove the rows of an upload from the lake; return its line, whose counts are 0 now.
 
-    What it had superseded or said again is back as the other uploads have it; quarantined rows that it corrected are
-    open again. Withdrawing again changes nothing.
+    Rows of other uploads that it had superseded or repeated are as if it had never been merged; quarantined rows that
+    it corrected are open again. Withdrawing twice changes nothing.
 
     Raises:
-        NotWithdrawableError: the lake does not know the upload, or refused it.
+        NotWithdrawableError: the upload is not in the ledger, or was refused.
+        LedgerError: the counts of a line that changed do not add up; the transaction must be rolled back.
     """
     line = ledger_line(con, upload)
     if line is None or line.kind != contract.kind or line.state == "refused":
@@ -44,21 +41,21 @@ def withdraw(
         return line
     superseded = sql_text.name(superseded_table(contract))
     key = sql_text.names(contract.key)
-    mine = sql_text.text(upload)
-    # What it said again stands for nothing, and what its own later lines replaced never was a claim.
+    this = sql_text.text(upload)
+    # Its duplicates represent no run, and rows that its own later lines replaced were never a claim.
     con.execute(f"DELETE FROM {sql_text.name(duplicate_table(contract))} WHERE upload = ?", [upload])
     con.execute(f"DELETE FROM {superseded} WHERE upload = ? AND superseded_by = upload", [upload])
     changed = resolve_conflicts(
         con,
         contract,
-        f"SELECT {key} FROM {sql_text.name(contract.kind)} WHERE upload = {mine} "
-        f"UNION ALL SELECT {key} FROM {superseded} WHERE upload = {mine}",
+        f"SELECT {key} FROM {sql_text.name(contract.kind)} WHERE upload = {this} "
+        f"UNION ALL SELECT {key} FROM {superseded} WHERE upload = {this}",
         withdrawn_at,
         without=upload,
     )
     con.execute("DELETE FROM quarantine WHERE upload = ?", [upload])
     con.execute("UPDATE quarantine SET corrected_by = NULL, corrected_at = NULL WHERE corrected_by = ?", [upload])
-    gone = dataclasses.replace(
+    withdrawn = dataclasses.replace(
         line,
         merged_at=withdrawn_at,
         state="withdrawn",
@@ -71,6 +68,6 @@ def withdraw(
         superseded=0,
         quarantined=0,
     )
-    write_lines(con, [gone])
+    write_lines(con, [withdrawn])
     require_balance(ledger_lines(con, contract.kind, {upload} | changed))
-    return gone
+    return withdrawn

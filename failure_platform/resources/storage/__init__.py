@@ -1,4 +1,4 @@
-"""What every other room needs of a file system and of DuckDB: atomic writes, locks, free space, quoting, failpoints.
+"""What every other room needs of files, clock and DuckDB: atomic writes, locks, free space, quoting, failpoints.
 
-Nothing here knows what the files hold.
+Nothing that knows what the files hold belongs here.
 """

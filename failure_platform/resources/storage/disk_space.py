@@ -1,8 +1,4 @@
-"""A full disk, told in one clear error whoever met it: the operating system or DuckDB.
-
-Belongs here: knowing that error by its signs, and saying how much room there is and how much is needed. Does not belong
-here: making room.
-"""
+"""Raises one error for a full disk, whether the operating system or DuckDB reports it."""
 
 import errno
 import os
@@ -14,26 +10,26 @@ from pathlib import Path
 import duckdb
 
 _ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-# DuckDB gives the system's own words; only its own bound on spilled data has words of its own.
+# DuckDB repeats the system's message; only its own limit on spilled data has another.
 _SIGNS = (*(os.strerror(number) for number in _ERRORS), "max_temp_directory_size")
 
 
 class DiskFullError(Exception):
-    """There is no room for what was to be written; the message says how much is needed, and what was kept."""
+    """There is no room for what was to be written; the message states how much is needed, and what was kept."""
 
 
 @contextmanager
 def room_for(what: str, folder: Path, needed: int | None, kept: str) -> Iterator[None]:
-    """Tell a full disk that the block meets.
+    """Raise DiskFullError where the disk is full while the block runs.
 
     Args:
         what: what is being written, as in "the snapshot of the lake".
         folder: where.
-        needed: about how many bytes it takes; None where nobody can say.
-        kept: what is safe and what to do, whole sentences.
+        needed: about how many bytes it takes; None where this is unknown.
+        kept: what is safe and what to do, in complete sentences.
 
     Raises:
-        DiskFullError: no room, or a limit on the size of files or on a person's share of the disk was met.
+        DiskFullError: no room, or a limit on the size of files or a quota was reached.
     """
     try:
         yield
@@ -50,7 +46,7 @@ def require_room(what: str, folder: Path, needed: int, kept: str) -> None:
 
 
 def is_full(error: OSError | duckdb.Error) -> bool:
-    """Say whether an error means that there was no room."""
+    """Return whether an error means that there was no room."""
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno in _ERRORS
     return any(sign in str(error) for sign in _SIGNS)

@@ -1,8 +1,4 @@
-"""Named places in a write where a process may die, so that tests can kill one exactly there.
-
-Belongs here: the names, and the call that marks such a place. Does not belong here: what a test does at one. In
-production nothing happens at any of them, and nothing outside the code can change that.
-"""
+"""Names the points of a write at which tests kill the process; in production nothing happens at any of them."""
 
 from collections.abc import Callable
 from typing import Literal, get_args
@@ -26,18 +22,18 @@ POINTS: frozenset[str] = frozenset(get_args(Point))
 
 
 def _nothing(_point: Point) -> None:
-    """Go on."""
+    """Continue."""
 
 
 action: Callable[[Point], None] = _nothing
-"""What happens at every point; a test process puts something else here, such as ending itself."""
+"""What happens at every point; a test process replaces it, for example to kill itself."""
 
 
 def failpoint(point: Point) -> None:
     """Mark that a point was reached.
 
     Raises:
-        ValueError: no point has that name, so no test would ever kill a process there.
+        ValueError: there is no point of that name, so no test could kill a process there.
     """
     if point not in POINTS:
         raise ValueError(f"'{point}' is no failure point; there are: {', '.join(sorted(POINTS))}.")

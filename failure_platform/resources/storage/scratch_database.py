@@ -1,7 +1,6 @@
-"""A DuckDB without a lake, for one piece of work on one upload. Nothing else.
+"""Gives DuckDB databases in memory, for the work on one upload.
 
-Opening one takes 8 ms, which is half of what a small upload costs. So one that is done with waits for the next piece of
-work of this process.
+Opening one takes 8 ms, half of the cost of a small upload, so an idle one is kept for the next upload of this process.
 """
 
 import contextlib
@@ -16,7 +15,7 @@ from failure_platform.resources.storage.disk_space import room_for
 
 _KEPT = "Nothing of it was merged, and its original stays in the archive: make room and run again."
 
-# By process: a database does not survive a fork. Taken out while in use, so that it has one user at a time.
+# By process: a database does not survive a fork. Removed while in use, so that it has one user at a time.
 _idle: dict[tuple[int, int | None, str | None], duckdb.DuckDBPyConnection] = {}
 
 
@@ -25,24 +24,24 @@ def scratch(
     folder: Path, *, threads: int | None = None, memory_limit: str | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Give a database in memory that spills into `folder`. Tables made in it must be temporary: they end with it."""
-    kind = (os.getpid(), threads, memory_limit)
-    database = _idle.pop(kind, None) or _opened(threads, memory_limit)
+    settings = (os.getpid(), threads, memory_limit)
+    database = _idle.pop(settings, None) or _opened(threads, memory_limit)
     with contextlib.ExitStack() as done:
         done.callback(database.close)
         _spill_into(database, str(folder / "spill"))
         with database.cursor() as connection, room_for("the rows of an upload", folder, None, _KEPT):
             yield connection
         with contextlib.suppress(duckdb.NotImplementedException):
-            # One that has spilled cannot spill elsewhere: it is closed.
+            # A database that has spilled cannot change its folder: it is closed.
             _spill_into(database, "")
-            if _idle.setdefault(kind, database) is database:
+            if _idle.setdefault(settings, database) is database:
                 done.pop_all()
 
 
 def _opened(threads: int | None, memory_limit: str | None) -> duckdb.DuckDBPyConnection:
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
-        # It tells files apart by path and time, and takes one that is written anew within a moment for the old one.
+        # It identifies files by path and time, and would read a file that is rewritten within a moment from the cache.
         "enable_external_file_cache": "false",
     }
     if threads is not None:

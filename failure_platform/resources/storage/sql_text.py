@@ -1,4 +1,4 @@
-"""Writes names, texts and paths into SQL where DuckDB takes no parameters (COPY, read_csv). Nothing else."""
+"""Quotes names, texts and paths for SQL, where DuckDB takes no parameters (COPY, read_csv) or literals are faster."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -13,7 +13,7 @@ def name(identifier: str) -> str:
 
 
 def names(identifiers: tuple[str, ...], table: str = "") -> str:
-    """Quote several names, parted by commas, each as a column of `table` where one is given."""
+    """Quote several names, separated by commas, each as a column of `table` where one is given."""
     return ", ".join((f"{table}." if table else "") + name(identifier) for identifier in identifiers)
 
 
@@ -31,10 +31,10 @@ def one_of(column: str, values: Collection[str]) -> str:
 
 
 def file(path: Path) -> str:
-    """Quote the path of one file to read; signs that DuckDB would take for a pattern stand for themselves."""
+    """Quote the path of one file to read; characters that DuckDB would read as a pattern are escaped."""
     return text(str(path).translate(_GLOB))
 
 
 def between(first: datetime, last: datetime) -> str:
-    """Return the condition of a span of DATA in literals: row groups outside it are never opened."""
+    """Return the condition of a span of DATA, in literals: row groups outside it are skipped."""
     return f"\"DATA\" BETWEEN TIMESTAMP '{first.isoformat(' ')}' AND TIMESTAMP '{last.isoformat(' ')}'"

@@ -1,10 +1,7 @@
-"""The door to the upload folders, the receipts and the archive of originals.
+"""Reads the upload folders, writes receipts, and archives originals.
 
-What belongs here: looking at a folder, hashing a file, writing its receipt, copying the original into the archive.
-What does not: what follows from it (domain.arrivals) and what is inside a file (resources.reading).
-
-A receipt is a small JSON file named by content hash. It exists before the upload's partition does, so that a crash in
-between repeats the work with the same key instead of losing or doubling the upload.
+A receipt is a small JSON file named by the hash of the content. It exists before the partition of the upload, so that
+after a crash in between the work is repeated with the same key, and no upload is lost or ingested twice.
 """
 
 import errno
@@ -46,28 +43,28 @@ class Inbox:
         self._is_swept = False
 
     def folder(self, kind: str) -> Path:
-        """Return the folder that people drop files of this kind into, made if need be."""
+        """Return the folder into which files of this kind are dropped; it is made if it does not exist."""
         folder = self.uploads / kind
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def look(self, kind: str) -> list[Sighting]:
-        """Return the regular files that lie in the folder now; links, folders and unfinished files are passed over."""
+        """Return the regular files in the folder; links, folders and unfinished files are left out."""
         seen = []
         with os.scandir(self.folder(kind)) as entries:
             for entry in entries:
                 if not is_upload(entry.name) or not entry.is_file(follow_symlinks=False):
                     continue
-                with suppress(FileNotFoundError):  # removed in this moment
+                with suppress(FileNotFoundError):  # removed since the scan
                     facts = entry.stat(follow_symlinks=False)
                     seen.append(Sighting(entry.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
         return sorted(seen, key=lambda s: s.name)
 
     def receive(self, kind: str, sighting: Sighting) -> Receipt | None:
-        """Hash a file and return its receipt, the old one when the content was received before.
+        """Hash a file and return its receipt; where the content was received before, the earlier receipt.
 
-        Returns None when the file changed or vanished while it was read: it is still being written, and the next look
-        meets it again.
+        Returns None when the file changed or vanished while it was read: it is still being written, and the next scan
+        finds it again.
         """
         path = self.folder(kind) / sighting.name
         try:
@@ -120,7 +117,7 @@ class Inbox:
             if key not in by_key:
                 raise UploadVanishedError(
                     f"No receipt for upload '{key}' of {kind}. Drop its file into {self.folder(kind)} again; "
-                    "the sensor registers it anew."
+                    "the sensor registers it again."
                 )
         return [by_key[key] for key in keys]
 
@@ -137,16 +134,16 @@ class Inbox:
         return {receipt.key: receipt for receipt in receipts if receipt is not None and receipt.key in wanted}
 
     def note(self, receipts: Iterable[Receipt]) -> None:
-        """Keep changed receipts (a further attempt)."""
+        """Write changed receipts (of a further attempt)."""
         for receipt in receipts:
             self._write(receipt)
 
     def mark(self, receipt: Receipt, state: State) -> None:
-        """Keep what became of an upload, for the sensor's next decision."""
+        """Write the state of an upload into its receipt, for the next decision of the sensor."""
         self._write(replace(receipt, state=state))
 
     def archived(self, receipt: Receipt) -> bool:
-        """Say whether the original of an upload is in the archive."""
+        """Return whether the original of an upload is in the archive."""
         return (self._archive / receipt.kind / receipt.sha256).exists()
 
     def original(self, receipt: Receipt) -> Path:
@@ -176,7 +173,7 @@ class Inbox:
         raise UploadVanishedError(self._vanished(receipt))
 
     def _names_of(self, receipt: Receipt) -> Iterator[str]:
-        """Yield the names under which the bytes may lie by now; the folder is looked at only where the first fails."""
+        """Yield the names under which the bytes may be stored by now; the folder is scanned only if the first fails."""
         yield receipt.name
         yield from (seen.name for seen in self.look(receipt.kind) if seen.size == receipt.size)
 
@@ -223,7 +220,7 @@ class Inbox:
         return folder
 
     def _private(self, folder: Path) -> Path:
-        # Originals and receipts may name people: nobody but the platform's own user reads them.
+        # Originals and receipts may name people: only the platform's own user may read them.
         folder.mkdir(parents=True, exist_ok=True)
         self._archive.chmod(stat.S_IRWXU)
         return folder
@@ -239,9 +236,9 @@ class Inbox:
 
 
 def person_key(file: Path, given: bytes | None) -> bytes:
-    """Return the key of the hash that replaces personal data: the given one, or the home's own, made once.
+    """Return the key of the hash that replaces personal data: the given one, or the home's own, which is made once.
 
-    Whoever holds the key can recognise a person whose identifier they already know, so the file is private.
+    With the key, a person whose identifier is known can be recognised, so the file is private.
     """
     if given:
         return given
@@ -252,7 +249,7 @@ def person_key(file: Path, given: bytes | None) -> bytes:
         with part.open("wb") as out:
             out.write(secrets.token_hex(32).encode())
             out.flush()
-            os.fsync(out.fileno())  # lost in a power cut, everybody would have another pseudonym afterwards
+            os.fsync(out.fileno())  # were it lost in a power cut, everybody would get another pseudonym
         try:
             os.link(part, file)  # unlike a rename, a link never replaces a key that another process made first
         except FileExistsError:
@@ -263,7 +260,7 @@ def person_key(file: Path, given: bytes | None) -> bytes:
 
 
 def _opened(path: Path) -> BufferedReader:
-    """Open a regular file, whatever has taken its name since it was seen: no link is followed, no pipe waited for.
+    """Open a regular file. No link is followed and no pipe waited for, whatever has replaced the file since the scan.
 
     Raises FileNotFoundError where there is no regular file.
     """
@@ -280,7 +277,7 @@ def _opened(path: Path) -> BufferedReader:
 
 
 def _copy_hashing(source: Path, target: Path) -> str | None:
-    """Copy a file and return the hash of what was copied; None where there is no such file any more."""
+    """Copy a file and return the hash of what was copied; None where the file no longer exists."""
     digest = hashlib.sha256()
     try:
         original = _opened(source)

@@ -1,12 +1,8 @@
-"""One warm child process that reads uploads one after another, where a limit on memory and time can stop it.
+"""Reads uploads one after another in a child process, which is stopped at a limit on memory or time.
 
-Belongs here: starting, watching and ending the child, and the refusal of an upload that went beyond a limit or brought
-the child down. Does not belong here: how a file is read (`reading`) and where its rows are kept (`staging`).
-
-A file can bring its reader to any amount of memory, to a standstill, or to a crash in native code. In the platform's
-own process that would end every other piece of work as well. A child that starts afresh for each upload would cost a
-second of imports each time, so one child takes them in turn; it ends when nothing is asked of it for a while, and when
-the process that asks is gone, however that ended.
+A file can make its reader use any amount of memory, hang, or crash in native code; in the platform's own process this
+would end all other work too. Starting a child for each upload would cost a second of imports, so one child reads them
+in turn. It ends after some seconds without a call, and when its parent process ends, however that happens.
 """
 
 import contextlib
@@ -32,9 +28,9 @@ from failure_platform.domain.rows.layouts import UploadRefusedError
 from failure_platform.settings import ENV_PREFIX
 
 IDLE_SECONDS = 3.0
-"""A child that is asked nothing for so long ends, and gives its memory back."""
+"""After so long without a call the child ends, and its memory is free."""
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _MOST_LIKELY_VICTIM = "1000"
 _WHERE = "the process that reads files"
 
@@ -49,7 +45,7 @@ class _Child:
 
     @property
     def memory(self) -> int:
-        """Bytes that it holds in memory; 0 where it has ended."""
+        """Resident memory in bytes; 0 where it has ended."""
         with contextlib.suppress(psutil.NoSuchProcess):
             return int(psutil.Process(self.process.pid).memory_info().rss)
         return 0
@@ -85,7 +81,7 @@ class ReaderProcess:
                 was_idle = self._child is not None
                 child = self._warm()
                 with contextlib.ExitStack() as interrupted:
-                    # Whatever stops us here must not leave an answer for the next call to take for its own.
+                    # An exception here must not leave an answer that the next call would take for its own.
                     interrupted.callback(self._put_away)
                     try:
                         child.connection.send((function, args, kwargs))
@@ -93,7 +89,7 @@ class ReaderProcess:
                     except (EOFError, ConnectionError):
                         code = child.process.wait()
                         if code == 0 and was_idle:
-                            continue  # it had just ended for want of work and never saw the call
+                            continue  # it had just ended because it was idle, and never received the call
                         raise _died(code) from None
                     interrupted.pop_all()
                 if error is not None:
@@ -105,7 +101,7 @@ class ReaderProcess:
 
         A call that is under way in another thread raises UploadRefusedError there, and has ended when this returns.
         """
-        while not self._turn.acquire(timeout=_LOOK_SECONDS):
+        while not self._turn.acquire(timeout=_POLL_SECONDS):
             # The connection is closed by the thread that reads from it: closed here as well, its number could belong
             # to another file by then.
             if (child := self._child) is not None:
@@ -142,7 +138,7 @@ class ReaderProcess:
 
     def _answer(self, child: _Child) -> tuple[Any, BaseException | None]:
         end = time.monotonic() + self._seconds
-        while not child.connection.poll(_LOOK_SECONDS):
+        while not child.connection.poll(_POLL_SECONDS):
             if (held := child.memory) > self._memory:
                 gibs = f"{held / 2**30:.1f} GiB; {self._memory / 2**30:.1f} GiB are allowed"
                 raise _beyond("memory", gibs, "READING_MEMORY")
@@ -151,11 +147,11 @@ class ReaderProcess:
         return cast(tuple[Any, BaseException | None], child.connection.recv())
 
 
-def _beyond(what: str, taken: str, setting: str) -> UploadRefusedError:
+def _beyond(what: str, amount: str, setting: str) -> UploadRefusedError:
     return UploadRefusedError(
         f"Reading the file takes too much {what}",
         _WHERE,
-        f"It was stopped when it had taken {taken}.",
+        f"It was stopped when it had taken {amount}.",
         f"Split the file and drop the parts, or raise {ENV_PREFIX}{setting} and drop it again.",
     )
 
@@ -167,18 +163,18 @@ def _died(code: int) -> UploadRefusedError:
         "Reading the file brought its reader down",
         _WHERE,
         f"It ended with {how}{why}.",
-        "Split the file or save it anew, as .csv in UTF-8 or .xlsx, and drop that; or drop it again if the machine was "
-        "short of memory.",
+        "Split the file or save it again, as .csv in UTF-8 or .xlsx, and drop that; or drop it again if the machine "
+        "was short of memory.",
     )
 
 
 def _serve(connection: "Connection[Any, Any]") -> NoReturn:
-    """Work through calls, each in a thread, while this one notices when nobody is there any more to ask."""
-    # Told to end together with the platform, the parent ends this process; dying first would look like a bad file.
-    for told in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(told, signal.SIG_IGN)
+    """Run calls in a second thread, while this thread notices the end of the parent."""
+    # When the platform is stopped, the parent ends this process; ending first would look like a bad file.
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, signal.SIG_IGN)
     with contextlib.suppress(OSError):
-        # Where memory runs out the kernel must choose this process, not the platform.
+        # When memory runs out, the kernel must choose this process and not the platform.
         Path("/proc/self/oom_score_adj").write_text(_MOST_LIKELY_VICTIM)
     work = ThreadPoolExecutor(1)
     last: Future[Any] | None = None
@@ -187,22 +183,22 @@ def _serve(connection: "Connection[Any, Any]") -> NoReturn:
             try:
                 function, args, kwargs = connection.recv()
             except (EOFError, ConnectionError):
-                os._exit(1)  # in the middle of a file or not, nobody waits for it
+                os._exit(1)  # the parent has ended: nobody waits for the result
             last = work.submit(function, *args, **kwargs)
-            last.add_done_callback(lambda done: _tell(connection, done))
+            last.add_done_callback(lambda done: _send(connection, done))
         elif last is None or last.done():
             os._exit(0)
 
 
-def _tell(connection: "Connection[Any, Any]", done: "Future[Any]") -> None:
-    with contextlib.ExitStack() as untold:
-        # An answer that cannot be sent must not leave the other side waiting.
-        untold.callback(os._exit, 1)
+def _send(connection: "Connection[Any, Any]", done: "Future[Any]") -> None:
+    with contextlib.ExitStack() as not_sent:
+        # A result that cannot be sent must not leave the parent waiting.
+        not_sent.callback(os._exit, 1)
         error = done.exception()
         if error is not None:
             error.add_note("".join(traceback.format_exception(error)))
         connection.send((None, error) if error is not None else (done.result(), None))
-        untold.pop_all()
+        not_sent.pop_all()
 
 
 if __name__ == "__main__":

@@ -1,8 +1,4 @@
-"""The door to uploads on their way: text rows between the raw asset and the lake.
-
-What belongs here: reading an original once, keeping its rows or its refusal until they are merged. What does not: how
-a file is read (resources.reading). Everything here can be made again from the archive, and is when it is missing.
-"""
+"""Keeps the text rows of uploads between the raw asset and the lake; what is missing is read again from the archive."""
 
 import shutil
 from collections.abc import Generator, Mapping, Sequence
@@ -25,16 +21,16 @@ _STOP_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Refused:
-    """An upload that cannot be read, and the whole sentence that says what, where, why and what to do."""
+    """An upload that cannot be read, and the reason: what is wrong, where, why, and what to do."""
 
     reason: str
 
 
 class Staging:
-    """Uploads on their way in one home.
+    """The staged rows of one home.
 
-    `threads` and `memory_limit` bound what DuckDB takes to read one; `date_rules` say by kind what its dates are, where
-    they do not show it. Files are opened by `reader` alone, in a process of its own.
+    `threads` and `memory_limit` are DuckDB's settings while a file is read; `date_rules` gives, by kind, how dates are
+    read where the file does not show it. Files are opened only by `reader`, in a process of its own.
     """
 
     def __init__(
@@ -54,7 +50,7 @@ class Staging:
         self._date_rules = date_rules
 
     def read(self, receipt: Receipt, contract: Contract, person_key: bytes) -> ParsedUpload | Refused:
-        """Read the archived original anew, whatever an earlier try left here."""
+        """Read the archived original; what an earlier attempt left here is replaced."""
         self.drop(receipt)
         folder = self._of(receipt)
         folder.mkdir(parents=True)
@@ -78,9 +74,9 @@ class Staging:
     def read_all(
         self, receipts: Sequence[Receipt], contract: Contract, person_key: bytes
     ) -> Generator[tuple[Receipt, ParsedUpload | Refused], None, None]:
-        """Read some, in order; the next is read while the caller works on the one before. Close it when leaving early.
+        """Read uploads in order; the next is read while the caller works on one. Close the generator to leave early.
 
-        Of a thousand small files, reading one takes as long as Dagster takes to note it.
+        Of a thousand small files, reading one takes as long as Dagster takes to record it.
         """
         ahead = ThreadPoolExecutor(1)
         started: list[Future[ParsedUpload | Refused]] = []
@@ -99,13 +95,13 @@ class Staging:
             ahead.shutdown()
 
     def rows(self, receipt: Receipt, contract: Contract, person_key: bytes) -> ParsedUpload | Refused:
-        """Return what `read` left, or read now when nothing whole is here."""
+        """Return the rows that `read` left; where they are missing or incomplete, read the original again."""
         if (self._of(receipt) / "received.json").exists():
             return ParsedUpload.load(self._of(receipt))
         return self.read(receipt, contract, person_key)
 
     def drop(self, receipt: Receipt) -> None:
-        """Forget an upload's text rows; they are in the lake, or the archive has them."""
+        """Remove the text rows of an upload: they are in the lake, or can be read again from the archive."""
         shutil.rmtree(self._of(receipt), ignore_errors=True)
 
     def _of(self, receipt: Receipt) -> Path:
@@ -113,7 +109,7 @@ class Staging:
 
 
 def _read(original: Path, kind: str, folder: Path, options: Mapping[str, Any]) -> ParsedUpload | Refused:
-    """Read in the reader's process. A refusal is an answer: errors tell of what no upload can help."""
+    """Read a file in the reader's process. A refusal is a result; an error means a fault that is not the upload's."""
     try:
         return read_upload(original, CONTRACTS[kind], folder, **options)
     except UploadRefusedError as refusal:

@@ -115,13 +115,13 @@ def test_a_damaged_lake_shows_right_data_or_says_so_and_is_restored(settings, ri
     with pytest.raises(LakeError, match="failure-platform restore"), lake.write() as con:
         assert contents(con) == right
         raise LakeError("the data is right: failure-platform restore is not needed")
-    assert [one.is_whole for one in repairs.scan(lake)] == [False, True]
+    assert [one.is_intact for one in repairs.scan(lake)] == [False, True]
     result = restore_lake(settings)
     assert result["done"] == "The lake was put back from its published snapshot."
     assert result["problems"]
     assert (result["kept"] is None) == (damage == "missing")
     assert seen(lake) == right
-    assert all(one.is_whole for one in repairs.scan(lake))
+    assert all(one.is_intact for one in repairs.scan(lake))
     add(lake, "c")
     assert seen(lake)[0] == ["a", "b", "c"]
 
@@ -136,12 +136,12 @@ def test_a_damaged_snapshot_shows_right_data_or_says_so_and_is_made_anew(setting
         assert seen(lake) == right
     except LakeUnreadableError as told:
         assert "failure-platform restore" in str(told)
-        assert restore_lake(settings)["done"] == "The lake is whole; its snapshot was made anew."
+        assert restore_lake(settings)["done"] == "The lake is intact; its snapshot was made again."
     else:
         assert damage in ("missing", "cut by a byte")
     restore_lake(settings)
     assert seen(lake) == right
-    assert all(one.is_whole for one in repairs.scan(lake))
+    assert all(one.is_intact for one in repairs.scan(lake))
 
 
 LOGS = {
@@ -208,7 +208,7 @@ def test_when_both_are_damaged_nothing_is_touched_and_the_next_command_is_named(
     for damaged in (lake.path, file):
         flip(damaged, block_of_rows(damaged))
     before = lake.path.read_bytes()
-    with pytest.raises(LakeError, match="neither the lake nor its snapshot is whole.*failure-platform replay"):
+    with pytest.raises(LakeError, match="neither the lake nor its snapshot is intact.*failure-platform replay"):
         restore_lake(settings)
     assert lake.path.read_bytes() == before
 
