@@ -45,7 +45,7 @@ def candidate_model_asset(
         tags={"stage": "candidate_model"},
         code_version=CODE_VERSION,
         automation_condition=condition,
-        # No version is no error: too few failures is an answer, given by the check `trainable`.
+        # Too few failures to train is no error: the check `trainable` reports it.
         output_required=False,
         check_specs=[
             dg.AssetCheckSpec(
@@ -69,14 +69,14 @@ def candidate_model_asset(
                 "beats_base_rate",
                 asset="candidate_model",
                 description="On the training side's own later folds it is better than predicting the base rate, "
-                "or this says that it is not.",
+                "or the check states that it is not.",
             ),
         ],
         description=(
             "A model version trained on the older vehicles whose outcome is known; the newest are kept for comparison."
             "\n\nFamilies are tried in time order inside the training side; scaling, selection, calibration and "
             "threshold are fitted there and saved with it. When it cannot be trained, or the leak audit finds "
-            "something, the checks say why, and the production model stays."
+            "something, the checks give the reason, and the production model stays."
         ),
     )
     def candidate_model(
@@ -179,7 +179,7 @@ def _leak_audit(audit: "Audit") -> dg.AssetCheckResult:
     findings = " ".join(f"{number}. {one.sentence}" for number, one in enumerate(audit.findings, start=1))
     todo = (
         " No version was saved and the production model stays. Correct the uploads or the feature; a feature that was "
-        "looked at and is honest goes into accepted_features in the settings."
+        "examined and is honest goes into accepted_features in the settings."
     )
     return dg.AssetCheckResult(
         passed=not audit.findings,

@@ -25,7 +25,7 @@ from failure_platform.resources.platform import Platform
 from failure_platform.resources.storage.clock import utc_now
 
 _OWN_MEANINGS = {
-    "upload": "The upload that the row came with.",
+    "upload": "The upload that contained the row.",
     "row_hash": "MD5 of the row's values, lower half: equal rows have equal ones.",
 }
 _MOST_LINES = 20
@@ -65,12 +65,12 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
                 "natural_key_is_unique", asset=kind, blocking=True, description="No two of the new rows share a key."
             ),
             dg.AssetCheckSpec(
-                "no_row_in_quarantine", asset=kind, description="Says which rows were set aside, by reason."
+                "no_row_in_quarantine", asset=kind, description="Lists which rows were set aside, by reason."
             ),
         ],
         description=(
-            f"{contract.description}\n\nThe lake table `{kind}`: validated rows, each once, with the upload it came "
-            f"from. Natural key: {', '.join(contract.key)}. Rows that break the contract are in `quarantine` with "
+            f"{contract.description}\n\nThe lake table `{kind}`: validated rows, each once, with its "
+            f"upload. Natural key: {', '.join(contract.key)}. Rows that break the contract are in `quarantine` with "
             "their line and reason; a later upload that disagrees wins and the older row is kept in "
             f"`superseded_{kind}`."
         ),
@@ -128,7 +128,7 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
     meanings = {c.name: c.description for c in contract.columns} | _OWN_MEANINGS
     columns = [(name, sql, meanings.get(name, "")) for name, sql in types.items()]
     return {
-        # First what a reader of the page looks for first: the result of this run.
+        # The result of this run comes first on the page.
         "ledger of this run": inline_table(_shown(lines)),
         "top quarantine reasons": inline_table(pd.DataFrame(reasons, columns=["reason", "rows"])),
         "rows merged": sum(line.merged for line in lines),
@@ -162,6 +162,6 @@ def _checks(platform: Platform, contract: Contract, lines: Sequence[UploadLine])
         passed=rows == 0,
         check_name="no_row_in_quarantine",
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{rows} rows were set aside; the good rows beside them were merged." if rows else None,
+        description=f"{rows} rows were set aside; the good rows of the same files were merged." if rows else None,
         metadata={"reasons": inline_table(pd.DataFrame(reasons, columns=["reason", "rows"]))},
     )

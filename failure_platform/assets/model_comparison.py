@@ -71,7 +71,7 @@ def model_comparison_asset(
         description=(
             "Old against new on the same newest vehicles: figures with intervals, plots, and a verdict in a sentence."
             "\n\nThe verdict is better, no_evidence (of a difference), worse, no_signal (not better than the base "
-            "rate) or not_judged (too few failures). The report tells everything on one page that can be mailed and "
+            "rate) or not_judged (too few failures). The report shows everything on one page that can be mailed and "
             "printed. A person decides in production_model, through the job linked here."
         ),
     )

@@ -35,7 +35,7 @@ _COLUMNS = {
     "who": ("VARCHAR", "who decided"),
     "why": ("VARCHAR", "the reason given"),
     "outcome": ("VARCHAR", "verdict of the comparison that it rests on"),
-    "gates": ("VARCHAR", "what the policy's gates said of it: promote, keep, or a person decides"),
+    "gates": ("VARCHAR", "advice of the policy's gates: promote, keep, or a person decides"),
 }
 _FIGURES = ("roc_auc", "average_precision", "recall", "calibration_error")
 
@@ -60,7 +60,7 @@ class DecisionForm(dg.Config):
     version: str = Field("", description="The version it is about, as on the comparison's page; 6 characters do.")
     expected_version: str = Field("", description="The production version you saw; empty when there was none.")
     who: str = Field("", description="Who decides.")
-    why: str = Field("", description="Why; kept with the decision for ever.")
+    why: str = Field("", description="Why; stored with the decision permanently.")
 
 
 def production_model_asset(
@@ -167,21 +167,21 @@ def _newest_ruling(platform: Platform, target: str, gates: Gates) -> Ruling | No
 
 def _ruling_of(platform: Platform, line: DecisionLine, gates: Gates) -> Ruling | None:
     rests_on = (line.evidence or {}).get("comparison")
-    found = [c for c in platform.registry.comparisons(line.target) if c.id == rests_on]
-    return ruling(found[0], gates) if found else None
+    comparisons = [one for one in platform.registry.comparisons(line.target) if one.id == rests_on]
+    return ruling(comparisons[0], gates) if comparisons else None
 
 
-def _gates(found: Ruling | None, decided: str) -> dg.AssetCheckResult:
-    if found is None:
+def _gates(advised: Ruling | None, decided: str) -> dg.AssetCheckResult:
+    if advised is None:
         return dg.AssetCheckResult(
             passed=True, check_name="gates", description=f"The decision rests on no comparison. {decided}"
         )
     return dg.AssetCheckResult(
-        passed=found.advice is Advice.promote,
+        passed=advised.advice is Advice.promote,
         check_name="gates",
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"The gates say: {found.advice}. {found.reason} {decided}",
-        metadata={"gates": inline_table(pd.DataFrame([_gate(one) for one in found.gates]))},
+        description=f"The gates say: {advised.advice}. {advised.reason} {decided}",
+        metadata={"gates": inline_table(pd.DataFrame([_gate(one) for one in advised.gates]))},
     )
 
 

@@ -13,7 +13,7 @@ from failure_platform.resources.platform import Platform
 
 _MEANINGS = {
     "id": "names the row in a correction file (QUARANTINE_ID)",
-    "upload": "upload that brought the row",
+    "upload": "upload that contained the row",
     "kind": "resultados, falhas or status",
     "sheet": "sheet of the file, if it has any",
     "line": "line or row in the original file",
@@ -21,17 +21,17 @@ _MEANINGS = {
     "reasons": "what is wrong, column by column, with the value",
     "raw": "the row as it was read, persons as pseudonyms",
     "quarantined_at": "when it was set aside, UTC",
-    "corrected_by": "upload that brought the row again; a row without one is open",
+    "corrected_by": "upload that contained the row again; a row without one is open",
     "corrected_at": "when that was, UTC",
 }
 _WHAT_TO_DO = """
 1. **Get them as a file**, in a terminal: `failure-platform quarantine export to_correct.csv --kind resultados`
    (`--reason "VALUE: not a number"` takes one reason only).
 2. **Correct the cells** in an editor or in Excel (Data > From Text/CSV, without type detection). Leave the column
-   `QUARANTINE_ID` as it is. A line that was no row stands in `AS_READ`: fill its cells. Delete the rows that you do
+   `QUARANTINE_ID` as it is. A line that was no row is in `AS_READ`: fill its cells. Delete the rows that you do
    not correct: they stay open.
-3. **Drop the file** into `uploads/resultados`. Its rows are judged again: good ones are merged, and every row that
-   came in again is closed. What is still wrong opens anew, with its new reason.
+3. **Drop the file** into `uploads/resultados`. Its rows are validated again: good ones are merged, and every row that
+   the file contains is closed. What is still wrong is opened again, with its new reason.
 """
 
 
@@ -54,13 +54,13 @@ def quarantine_asset(kinds: Sequence[str], condition: dg.AutomationCondition[Any
             dg.AssetCheckSpec(
                 "agrees_with_the_ledger",
                 asset="quarantine",
-                description="For every upload, as many rows are here, open and corrected, as its ledger line says.",
+                description="For every upload, as many rows are here, open and corrected, as in its ledger line.",
             ),
         ],
         description=(
-            "Rows that broke their contract and wait for a correction; the good rows beside them are in the lake.\n\n"
-            "Each has its file, sheet, line, column, value and reason, and is open until the row comes in again in a "
-            "correction file. The page says how to export, correct and submit them."
+            "Rows that broke their contract and wait for correction; the good rows of their files are in the lake.\n\n"
+            "Each has its file, sheet, line, column, value and reason, and is open until a correction file contains "
+            "the row. The page describes how to export, correct and submit them."
         ),
     )
     def waiting(

@@ -51,7 +51,7 @@ def raw_asset(contract: Contract) -> dg.AssetsDefinition:
                 "readable",
                 asset=name,
                 description="Every upload could be read and has the contract's columns. A refused one stops only "
-                "itself; the reason says what to do.",
+                "itself; the reason states what to do.",
             )
         ],
         description=(

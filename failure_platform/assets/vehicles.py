@@ -27,7 +27,7 @@ _MEANINGS = {
     "MODELO": "model, as far as a defect recorded before predicted_at names it",
     "COR": "colour, likewise",
     "MOTOR": "engine, likewise",
-    "upload": "upload that most of the vehicle's results came with; never a feature",
+    "upload": "upload that contained most of the vehicle's results; never a feature",
     "failure_group": "failure group of the failure behind label 1; part of the outcome, never a feature",
 }
 
@@ -68,14 +68,14 @@ def vehicles_asset(
             dg.AssetCheckSpec(
                 "label_coverage",
                 asset="vehicles",
-                description="Some vehicles' outcome is known; says how many are not and why.",
+                description="Some vehicles' outcome is known; reports how many are not and why.",
             ),
         ],
         description=(
             "One row per vehicle: what was known before its prediction point, and whether it failed after it.\n\n"
-            "Only vehicles that new uploads touch are described anew; the page says how many, and why if all were. "
-            "A label is known only where falhas uploads cover the vehicle's whole horizon. Vehicles whose prediction "
-            "point is missing are counted, not guessed. If this stops, a check below says which promise is broken."
+            "Only vehicles that new uploads touch are described again; the page shows how many, and why if all were. "
+            "A label is known only where falhas uploads cover the vehicle's complete horizon. Vehicles whose "
+            "prediction point is missing are counted, not guessed. If it fails, a check shows which promise is broken."
         ),
     )
     def vehicles(
@@ -136,16 +136,16 @@ def _page(update: VehiclesUpdate, target: Target) -> dict[str, Any]:
 
 def _work(update: VehiclesUpdate) -> str:
     if update.rebuild_reason is not None:
-        return f"All {update.described:,} vehicles: rebuilt whole because {update.rebuild_reason}."
+        return f"All {update.described:,} vehicles: the table was rebuilt because {update.rebuild_reason}."
     if not update.uploads:
-        return f"None of {len(update.frame):,} vehicles: no upload came in since the table was built."
+        return f"None of {len(update.frame):,} vehicles: no new upload since the table was built."
     return f"{update.described:,} of {len(update.frame):,} vehicles: those that {update.uploads:,} new uploads touch."
 
 
 def _without(update: VehiclesUpdate, target: Target) -> str:
     return (
-        f"{update.without_prediction_point:,} vehicles in the lake have no status {target.prediction_point}. Nothing "
-        "says when they would be asked about, so they are left out and not guessed. "
+        f"{update.without_prediction_point:,} vehicles in the lake have no status {target.prediction_point}. Their "
+        "prediction time is unknown, so they are left out and not guessed. "
         f"{update.reached_later:,} of them passed a later checkpoint: their stamp is missing. The others were not that "
         "far yet."
     )
@@ -162,8 +162,8 @@ def _dictionary(families: dict[str, list[str]]) -> pd.DataFrame:
 
 def _labels(frame: pd.DataFrame) -> pd.DataFrame:
     words = frame["label"].map({0: "did not fail", 1: "failed"}).astype(object)
-    said = words.where(frame["label"].notna(), "unknown: " + frame["label_reason"].fillna("").astype(str))
-    return said.rename("outcome").value_counts().rename_axis("outcome").rename("vehicles").reset_index()
+    outcome = words.where(frame["label"].notna(), "unknown: " + frame["label_reason"].fillna("").astype(str))
+    return outcome.rename("outcome").value_counts().rename_axis("outcome").rename("vehicles").reset_index()
 
 
 def _checks(frame: pd.DataFrame, without: int) -> Iterator[dg.AssetCheckResult]:

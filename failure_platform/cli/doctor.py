@@ -20,7 +20,7 @@ _LEAST_FREE_BYTES = 5 << 30
 
 
 def examine(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
-    """Return settings, versions and checks; a failed check says what to do.
+    """Return settings, versions and checks; a failed check states what to do.
 
     With `scan` every row of the lake and of its snapshot is read, the only way to find a damaged block, and the row
     counts are compared with the ledger.

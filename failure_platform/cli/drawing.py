@@ -36,15 +36,15 @@ def draw_process(result: dict[str, Any], out: Console) -> None:
         draw_comparison(compared, out)
 
 
-def draw_comparison(found: dict[str, Any], out: Console) -> None:
+def draw_comparison(compared: dict[str, Any], out: Console) -> None:
     """Draw old against new, and the verdict."""
-    if found["table"]:
-        reference = f"production {found['production']['version']}" if found["production"] else "the base rate"
-        title = f"old: {reference}   new: candidate {found['candidate']['version']}   on the same newest vehicles"
+    if compared["table"]:
+        reference = f"production {compared['production']['version']}" if compared["production"] else "the base rate"
+        title = f"old: {reference}   new: candidate {compared['candidate']['version']}   on the same newest vehicles"
         table = Table("metric", title=title, title_justify="left")
         for column in ("old", "new", "difference", "interval"):
             table.add_column(column, justify="right", no_wrap=True)
-        for row in found["table"]:
+        for row in compared["table"]:
             table.add_row(
                 row["metric"],
                 _number(row["old"]),
@@ -53,8 +53,8 @@ def draw_comparison(found: dict[str, Any], out: Console) -> None:
                 f"{_number(row['low'], sign=True)} to {_number(row['high'], sign=True)}",
             )
         out.print(table)
-        out.print(f"{found['vehicles']:,} vehicles, {found['failures']:,} of them failed")
-    verdict = found["verdict"]
+        out.print(f"{compared['vehicles']:,} vehicles, {compared['failures']:,} of them failed")
+    verdict = compared["verdict"]
     out.print(f"verdict: {_coloured(verdict['outcome'])} - {verdict['reason']}")
 
 
@@ -101,16 +101,17 @@ def draw_decision(line: dict[str, Any], out: Console) -> None:
             out.print(f"  not passed: {gate['sentence']}", markup=False)
 
 
-def draw_prediction(found: dict[str, Any], out: Console) -> None:
+def draw_prediction(predicted: dict[str, Any], out: Console) -> None:
     """Draw the prediction for one vehicle."""
-    alarm = "[red]inspect[/]" if found["alarm"] else "no alarm"
+    alarm = "[red]inspect[/]" if predicted["alarm"] else "no alarm"
     out.print(
-        f"{found['KNR']}: {found['probability']:.1%} likely to fail ({alarm}; alarm from {found['threshold']:.1%}), "
-        f"by version {found['version']}, as of {found['predicted_at']}"
+        f"{predicted['KNR']}: {predicted['probability']:.1%} likely to fail "
+        f"({alarm}; alarm from {predicted['threshold']:.1%}), "
+        f"by version {predicted['version']}, as of {predicted['predicted_at']}"
     )
-    if found["outcome"] is not None:
-        out.print("outcome: it failed" if found["outcome"] else "outcome: it did not fail")
-    if found["trained_on"]:
+    if predicted["outcome"] is not None:
+        out.print("outcome: it failed" if predicted["outcome"] else "outcome: it did not fail")
+    if predicted["trained_on"]:
         out.print("[yellow]The model was trained on this vehicle: this says nothing about how good it is.[/]")
     verdict = found["verdict"]
     if verdict is None:

@@ -42,7 +42,7 @@ def home(tmp_path, dagster_instance):
 
 
 def test_it_says_how_many_vehicles_were_described_and_why(home):
-    everyone = f"All {VEHICLES} vehicles: rebuilt whole because"
+    everyone = f"All {VEHICLES} vehicles: the table was rebuilt because"
     assert home.page()[0]["described anew"] == f"{everyone} there was no table yet."
     assert home.page()[0]["described anew"].startswith(f"None of {VEHICLES} vehicles: no upload came in")
     home.take(upload("status", event(4, -5, "M620")))
