@@ -113,7 +113,7 @@ def draw_prediction(predicted: dict[str, Any], out: Console) -> None:
         out.print("outcome: it failed" if predicted["outcome"] else "outcome: it did not fail")
     if predicted["trained_on"]:
         out.print("[yellow]The model was trained on this vehicle: this says nothing about how good it is.[/]")
-    verdict = found["verdict"]
+    verdict = predicted["verdict"]
     if verdict is None:
         out.print("[yellow]This model was never compared: how good it is is not known.[/]")
     elif verdict["outcome"] == "not_judged":

@@ -1,5 +1,7 @@
 """Promises of `predict` and `decide` in the terminal: an answer for each state of a vehicle, never by an old model."""
 
+from datetime import timedelta
+
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -7,7 +9,6 @@ from rich.console import Console
 from failure_platform.cli import drawing
 from failure_platform.cli.flow import decide
 from failure_platform.cli.model_commands import NotKnownError, prediction
-from failure_platform.domain.comparison.values import Verdict
 from failure_platform.resources.lake.target_tables import replace_table, vehicles_table
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
@@ -31,7 +32,7 @@ def home_with_vehicles(settings: Settings) -> Platform:
 
 def promote(platform: Platform, seed: int, expected: str = "") -> str:
     version = platform.registry.save(trained(seed), NOW).version
-    platform.registry.record_comparison(compared(version, expected or None))
+    platform.registry.record_comparison(compared(version, expected or None, uses=2 if expected else 1))
     form = {
         "decision": "promote",
         "version": version,
@@ -87,7 +88,7 @@ def test_predictions_of_another_version_are_no_answer(home_with_vehicles: Platfo
     """Promoted where nothing predicts at once: told, instead of an answer by the model of before."""
     first = promote(home_with_vehicles, 0)
     second = home_with_vehicles.registry.save(trained(1), NOW).version
-    home_with_vehicles.registry.record_comparison(compared(second, first))
+    home_with_vehicles.registry.record_comparison(compared(second, first, uses=2))
     promote_unverified(home_with_vehicles.registry, second, first)
     with pytest.raises(NotKnownError, match=f"{second} is in production and has not predicted yet"):
         prediction(home_with_vehicles.settings, "road_test", "2026-0110003")
@@ -98,7 +99,7 @@ def test_predict_names_the_verdict_of_the_model_that_answers(home_with_vehicles:
     version = promote(home_with_vehicles, 0)
     settings, knr = home_with_vehicles.settings, "2026-0110003"
     assert prediction(settings, "road_test", knr)["verdict"]["outcome"] == "better"
-    few = Verdict("not_judged", "Only 4 of the vehicles failed.")
-    later = compared(version, None, holdout_id="newer", verdict=few, compared_at=NOW + pd.Timedelta(hours=1))
+    few = {"outcome": "not_judged", "reason": "Only 4 of the vehicles failed."}
+    later = compared(version, None, holdout_id="newer", compared_at=NOW + timedelta(hours=1), **few)
     home_with_vehicles.registry.record_comparison(later)
     assert "This model was not judged: Only 4 of the vehicles failed." in told(prediction(settings, "road_test", knr))
