@@ -17,6 +17,7 @@ from failure_platform.catalog import (
     column_schema,
     inline_table,
     markdown,
+    not_there,
 )
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from failure_platform.domain.report.page import Report
     from failure_platform.resources.registry.comparison import ComparedCandidate
 
+_SAME_MODEL = "The newest version is the production model, so there is nothing to compare."
 _COLUMNS = {
     "figure": "which figure",
     "old": "the production model's, or the base rate's when nothing is in production",
@@ -62,6 +64,8 @@ def model_comparison_asset(
         code_version=CODE_VERSION,
         pool=LAKE_POOL,
         automation_condition=condition,
+        # A version is not compared with itself: it would spend one of the holdout's comparisons for nothing.
+        output_required=False,
         check_specs=[
             dg.AssetCheckSpec(
                 name, asset="model_comparison", description=text, blocking=name == "newer_than_both_models"
@@ -83,7 +87,10 @@ def model_comparison_asset(
 
         settings = platform.settings
         candidate, vehicles = _candidate_and_vehicles(platform, context.partition_key)
-        target = settings.target(context.partition_key)
+        target, production = settings.target(context.partition_key), platform.registry.current(context.partition_key)
+        if production is not None and production.version == candidate.version:
+            yield from not_there(list(_CHECKS), _SAME_MODEL)
+            return
         compared = compare_candidate(settings, platform.registry, target, candidate, vehicles)
         file = compared.write(settings.reports_folder)
         yield dg.MaterializeResult(

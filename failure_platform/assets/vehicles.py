@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from datetime import date
+from typing import Any, TypedDict
 
 import dagster as dg
 import pandas as pd
@@ -30,6 +31,14 @@ _MEANINGS = {
     "upload": "upload that contained most of the vehicle's results; never a feature",
     "failure_group": "failure group of the failure behind label 1; part of the outcome, never a feature",
 }
+
+
+class DescriptionOptions(TypedDict):
+    """Arguments that `update_vehicles` and `pending_changes` share."""
+
+    declared_periods: dict[str, tuple[date, date]]
+    sequence_length: int
+    code_version: str
 
 
 class VehiclesConfig(dg.Config):
@@ -86,9 +95,7 @@ def vehicles_asset(
         update = update_vehicles(
             platform.lake,
             target,
-            {name: (period.first_day, period.last_day) for name, period in settings.declared_periods.items()},
-            _sequence_length(settings),
-            CODE_VERSION,
+            **description_options(settings),
             rebuild_reason="somebody asked for it" if config.describe_all else None,
         )
         version = data_version(update.frame)
@@ -100,9 +107,16 @@ def vehicles_asset(
     return vehicles
 
 
-def _sequence_length(settings: Settings) -> int:
-    """Return how many results become features of their own: a quarter more columns, which one family reads."""
-    return LENGTH if "sequence" in (settings.training.families or ()) else 0
+def description_options(settings: Settings) -> DescriptionOptions:
+    """Return what besides lake and target decides how vehicles are described, as arguments of `update_vehicles`."""
+    return {
+        "declared_periods": {
+            name: (period.first_day, period.last_day) for name, period in settings.declared_periods.items()
+        },
+        # Results one by one make the table a quarter wider, and only one family reads them.
+        "sequence_length": LENGTH if "sequence" in (settings.training.families or ()) else 0,
+        "code_version": CODE_VERSION,
+    }
 
 
 def _page(update: VehiclesUpdate, target: Target) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The complete flow without a UI: the jobs of one home, run in this process and in order."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -9,16 +10,21 @@ import dagster as dg
 
 from failure_platform.assets.predictions import PREDICT_JOB
 from failure_platform.assets.production_model import DECIDE_JOB
-from failure_platform.catalog import uploads_of
+from failure_platform.assets.vehicles import description_options
+from failure_platform.catalog import CODE_VERSION, uploads_of
 from failure_platform.cli import instance
 from failure_platform.cli.model_commands import summary
 from failure_platform.definitions import build
 from failure_platform.domain import arrivals
 from failure_platform.domain.arrivals import Receipt, Sighting
 from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.domain.features.wide import data_version
 from failure_platform.domain.ledger import UploadLine
+from failure_platform.domain.targets import Target
 from failure_platform.resources.lake import views
+from failure_platform.resources.lake.target_tables import predictions_table, read_table, vehicles_table
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.vehicles.vehicles_table import pending_changes
 from failure_platform.sensors.arrivals import FolderScan, range_tags, receive_settled, upload_tags
 from failure_platform.settings import Settings
 
@@ -104,8 +110,7 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
         flow = Flow(settings, dagster)
         received = {kind: _ingest_folder(flow, platform, kind, say) for kind in CONTRACTS}
         for target in settings.targets:
-            say(f"{target}: describing vehicles, training, comparing")
-            flow.run("retrain", partition=target)
+            _bring_up_to_date(flow, platform, target, say)
         with platform.lake.read() as connection:
             ledger = {
                 line.key: line
@@ -136,6 +141,42 @@ def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[
         if scan.waiting:
             say(f"{kind}: waiting for {len(scan.waiting)} files that are still being written")
     return receipts
+
+
+def _bring_up_to_date(flow: Flow, platform: Platform, target: str, say: Say) -> None:
+    if (version := _current_candidate(platform, platform.settings.target(target))) is None:
+        say(f"{target}: describing vehicles, training, comparing")
+        flow.run("retrain", partition=target)
+        return
+    say(f"{target}: nothing new since version {version} was trained")
+    production = platform.registry.current(target)
+    predicted = read_table(platform.lake, predictions_table(target), "TRUE LIMIT 1")
+    if production and (predicted is None or set(predicted["version"]) != {production.version}):
+        flow.run(PREDICT_JOB, partition=target)
+
+
+def _current_candidate(platform: Platform, target: Target) -> str | None:
+    """Return the newest version if training again would give it, and if it is compared with production; else None."""
+    settings, registry = platform.settings, platform.registry
+    candidate, production = registry.newest(target.name), registry.current(target.name)
+    if candidate is None or candidate.code_version != CODE_VERSION:
+        return None
+    pending = pending_changes(platform.lake, target, **description_options(settings))
+    if pending.uploads or pending.rebuild_reason is not None:
+        return None
+    incremental = settings.training.mode == "incremental"
+    recipe = settings.recipe(candidate.recipe.get("started_from") if incremental else None).as_dict()
+    recorded = {**candidate.recipe, "trials_done": None}
+    vehicles = read_table(platform.lake, vehicles_table(target.name))
+    if (
+        recorded != json.loads(json.dumps(recipe))
+        or vehicles is None
+        or data_version(vehicles) != candidate.data_version
+    ):
+        return None
+    pair = (candidate.version, production.version if production else None)
+    compared = any((one.candidate, one.production) == pair for one in registry.comparisons(target.name))
+    return candidate.version if compared or pair[0] == pair[1] else None
 
 
 def _ledger_line(ledger: Mapping[str, UploadLine], name: str, receipt: Receipt) -> dict[str, Any]:

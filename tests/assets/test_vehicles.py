@@ -44,7 +44,9 @@ def home(tmp_path, dagster_instance):
 def test_it_says_how_many_vehicles_were_described_and_why(home):
     everyone = f"All {VEHICLES} vehicles: the table was rebuilt because"
     assert home.page()[0]["described anew"] == f"{everyone} there was no table yet."
-    assert home.page()[0]["described anew"].startswith(f"None of {VEHICLES} vehicles: no upload came in")
+    assert home.page()[0]["described anew"].startswith(
+        f"None of {VEHICLES} vehicles: no new upload since the table was built"
+    )
     home.take(upload("status", event(4, -5, "M620")))
     assert home.page()[0]["described anew"].startswith(f"1 of {VEHICLES} vehicles: those that 1 new uploads touch")
     assert home.page(describe_all=True)[0]["described anew"] == f"{everyone} somebody asked for it."

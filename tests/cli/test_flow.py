@@ -109,6 +109,20 @@ def test_a_second_run_changes_nothing(
     assert len(terminal("models", "--json")["versions"]) == 1
 
 
+def test_with_nothing_new_nothing_is_done(
+    real_data: Callable[[str], Path], processed: Callable[[Path], tuple[Terminal, dict[str, Any]]]
+) -> None:
+    """Training again would give the version that is there, and comparing it would spend a part of the holdout."""
+    terminal, before = processed(real_data("secom_first70"))
+    runs = set((terminal.home / "dagster" / "history" / "runs").iterdir())
+    assert terminal("process", "--json") == before
+    assert set((terminal.home / "dagster" / "history" / "runs").iterdir()) == runs
+    (terminal.home / "settings.toml").write_text("min_failures_to_train = 11\n")
+    terminal("process", "--json")
+    assert set((terminal.home / "dagster" / "history" / "runs").iterdir()) > runs, "another recipe is something new"
+    (terminal.home / "settings.toml").unlink()
+
+
 @pytest.mark.fault(14)
 def test_the_same_bytes_under_another_name_are_already_in(
     real_data: Callable[[str], Path], processed: Callable[[Path], tuple[Terminal, dict[str, Any]]]

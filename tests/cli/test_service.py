@@ -94,7 +94,8 @@ def test_dropped_files_become_a_comparison_without_a_hand(live: Live) -> None:
         assert line.balanced
         assert line.rows_in == truth["rows"][kind]
     assert lines["resultados"].quarantined > 0
-    assert live.platform.registry.comparisons("road_test")[0].outcome in {"better", "no_evidence", "no_signal"}
+    verdict = live.platform.registry.comparisons("road_test")[0].comparison.verdict
+    assert verdict.outcome in {"better", "no_evidence", "no_signal"}
 
 
 def test_the_graph_is_seen_in_flow_order(live: Live, page: Page) -> None:

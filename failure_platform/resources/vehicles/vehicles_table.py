@@ -78,6 +78,20 @@ def update_vehicles(
     return update
 
 
+def pending_changes(
+    lake: Lake,
+    target: Target,
+    declared_periods: Mapping[str, tuple[date, date]],
+    sequence_length: int,
+    code_version: str,
+) -> Changes:
+    """Return what `update_vehicles` with these arguments would describe again, without describing it."""
+    with lake.read() as connection:
+        queries = FeatureQueries(connection, target, tuple(sorted(declared_periods.items())), sequence_length)
+        now = _current_basis(connection, queries, target, declared_periods, sequence_length, code_version)
+        return changes(_stored_basis(connection, target), now)
+
+
 def _update(
     con: duckdb.DuckDBPyConnection, queries: FeatureQueries, target: Target, changed: Changes
 ) -> VehiclesUpdate:

@@ -62,7 +62,7 @@ def test_uploads_of_a_kind_that_describes_no_vehicle_change_nothing(plant):
         with plant.lake.write() as connection:
             connection.execute(change)
         done = plant.update()
-        assert (done.anew, done.uploads, done.whole) == (0, 0, None)
+        assert (done.described, done.uploads, done.rebuild_reason) == (0, 0, None)
 
 
 def test_a_new_feature_is_absent_in_the_others_by_the_rule_of_its_family(plant):
