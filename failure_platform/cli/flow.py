@@ -144,7 +144,7 @@ def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[
 
 
 def _bring_up_to_date(flow: Flow, platform: Platform, target: str, say: Say) -> None:
-    if (version := _current_candidate(platform, platform.settings.target(target))) is None:
+    if (version := current_candidate(platform, platform.settings.target(target))) is None:
         say(f"{target}: describing vehicles, training, comparing")
         flow.run("retrain", partition=target)
         return
@@ -155,7 +155,7 @@ def _bring_up_to_date(flow: Flow, platform: Platform, target: str, say: Say) -> 
         flow.run(PREDICT_JOB, partition=target)
 
 
-def _current_candidate(platform: Platform, target: Target) -> str | None:
+def current_candidate(platform: Platform, target: Target) -> str | None:
     """Return the newest version if training again would give it, and if it is compared with production; else None."""
     settings, registry = platform.settings, platform.registry
     candidate, production = registry.newest(target.name), registry.current(target.name)
