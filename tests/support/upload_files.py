@@ -37,10 +37,10 @@ def reader(folder):
 
 
 def placed(received):
-    """Return (sheet, line, first column, ...) of each row, in order."""
+    """Return (sheet, line, first column, ...) of each row, in order, without its fault from reading."""
     with scratch(received.folder) as con:
         rows = con.execute(f'SELECT * FROM ({received.placed_sql(received.rows_sql())}) ORDER BY "row"').fetchall()
-    return [(*row[-2:], *row[1:-2]) for row in rows]
+    return [(*row[-2:], *row[1:-3]) for row in rows]
 
 
 def rejected(received):

@@ -28,10 +28,12 @@ def validate(kind, rows, latest=None):
     contract = CONTRACTS[kind]
     with duckdb.connect() as con:
         columns = ", ".join(f'"{name}" VARCHAR' for name in contract.names)
-        con.execute(f'CREATE TABLE rows ("row" BIGINT, latest TIMESTAMP, {columns})')
+        con.execute(f'CREATE TABLE rows ("row" BIGINT, latest TIMESTAMP, fault VARCHAR, {columns})')
         if rows:
-            marks = ", ".join("?" * (len(contract.names) + 2))
-            con.executemany(f"INSERT INTO rows VALUES ({marks})", [(n, latest, *row) for n, row in enumerate(rows)])
+            marks = ", ".join("?" * (len(contract.names) + 3))
+            con.executemany(
+                f"INSERT INTO rows VALUES ({marks})", [(n, latest, None, *row) for n, row in enumerate(rows)]
+            )
         validated = con.execute(query(kind)).fetchall()
     return [(dict(zip(contract.names, row[:-1], strict=True)), row[-1]) for row in validated]
 

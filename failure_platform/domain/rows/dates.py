@@ -8,7 +8,7 @@ the weeks in which the vehicles were built. Where neither decides, a setting doe
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 
 Order = Literal["day_first", "month_first"]
 

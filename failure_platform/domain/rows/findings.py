@@ -58,6 +58,12 @@ def _sheets(rows: Mapping[str, int]) -> str:
     return _names("none")([f"{name} ({number:,} rows)" for name, number in rows.items()])
 
 
+def _titles(titles: Mapping[str, Any]) -> str:
+    lines, texts = titles["lines"], titles["texts"]
+    shown = "; ".join(texts) if texts else "not shown, since they may name a person"
+    return f"{lines:,}: {shown}{' ...' if len(texts) < lines and texts else ''}"
+
+
 def _any_value(value: Any) -> str:
     match value:
         case bool():
@@ -79,7 +85,24 @@ _FINDINGS: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType(
         "sheets": ("sheets read", _sheets),
         "passed_sheets": ("sheets without the table, passed over", _names("none")),
         "hidden_sheets": ("hidden sheets, never read", _names("none")),
+        "other_kind_sheets": (
+            "sheets of another kind, not read here",
+            lambda kinds: "; ".join(
+                f"{sheet}: drop the workbook into uploads/{kind} too" for sheet, kind in kinds.items()
+            ),
+        ),
+        "title_lines": ("lines above the column names, no rows", _titles),
         "header_line": ("column names stand in", lambda line: f"line {line:,}"),
+        "repeated_headers": ("rows that are the column names again", _count("row", then=", in quarantine")),
+        "clock_column": ("time of day", _yes_no("from a column of its own, together with the day in DATA", "in DATA")),
+        "codes_as_numbers": (
+            "codes stored as numbers",
+            _names("none", then=": leading zeros may be lost; format the column as text and export again"),
+        ),
+        "misplaced_people": (
+            "rows that name a person in another column",
+            _count("row", then=", in quarantine, the name withheld"),
+        ),
         "dates": ("dates are read as", lambda words: "year-month-day (ISO)" if words == "ISO" else words),
         "rows": ("rows with values", lambda number: f"{number:,}"),
         "rejected_lines": ("lines that are no rows", _count("line", then=", in quarantine")),

@@ -1,6 +1,5 @@
-"""Finds the table in the first lines of a file: its separator, its header and its columns, or refuses the file."""
+"""Finds the header of a table and its columns in its first rows, or refuses the file."""
 
-import csv
 import difflib
 import re
 import unicodedata
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
+from failure_platform.domain.rows.refusals import OtherKindError, UploadRefusedError
 
 HEADER_WITHIN = 20
 """How many lines or rows are searched for the header."""
@@ -17,27 +17,28 @@ HEADER_WITHIN = 20
 QUARANTINE_ID = "quarantine_id"
 """Column that any file may have, in upper or lower case: the row in quarantine that a row corrects."""
 
-SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+CLOCK = "clock"
+"""Name under which the times of day of a column of their own are stored."""
+
+FAULT = "fault"
+"""Name of the column with the fault that a row has from reading, NULL for most."""
+
 _LONGEST_QUOTED_NAME = 40
 _SHOWN_NAMES = 30
 # Far above any export; a reader takes memory and time for every column.
 _MOST_COLUMNS = 2_000
+# How exports name the person who recorded a row, in the form of `same_name`; beside the contracts' personal columns.
+_PEOPLE = frozenset(
+    {"user", "username", "utilizador", "operador", "operator", "benutzer", "matricula", "colaborador", "nome"}
+    | {column.name.casefold() for contract in CONTRACTS.values() for column in contract.columns if column.personal}
+)
+# Columns of known exports that hold the time of day beside a DATA that holds the day.
+_CLOCKS = frozenset({"hora", "horario", "hr", "time", "uhrzeit", "zeit"})
+# A vehicle, a date or a number.
+_VALUE = re.compile(r"[0-9][0-9.,:/ T-]*")
+_TITLES_QUOTED, _LONGEST_TITLE = 5, 80
 # How pandas renames a duplicate column.
 _DUPLICATE = re.compile(r"(.+)\.[1-9][0-9]?")
-
-
-class UploadRefusedError(Exception):
-    """A complete file is refused; the message says what, where, why and what to do.
-
-    `resembles` is the share of the required columns that a header named, 1 where the refusal has another reason: among
-    several sheets, one with a small share is not a table of this kind.
-    """
-
-    def __init__(self, what: str, where: str, why: str, what_to_do: str, resembles: float = 1.0) -> None:
-        """Store the parts; the message has a sentence for each."""
-        self.what, self.where, self.why, self.what_to_do = what, where, why, what_to_do
-        self.resembles = resembles
-        super().__init__(f"{what} ({where}). {why} {what_to_do}")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Header:
             continues to the right of itself.
         extra: names of columns that are not in the contract; ignored.
         absent: contract columns that the file does not have; none of them is required.
+        titles: the rows above it that are not blank, each as (position from 0, its cells).
+        clock: position of a column that holds the time of day of a DATA without one; None where there is none.
     """
 
     row: int
@@ -58,6 +61,17 @@ class Header:
     blocks: tuple[Mapping[str, int], ...]
     extra: tuple[str, ...]
     absent: tuple[str, ...]
+    titles: tuple[tuple[int, str], ...] = ()
+    clock: int | None = None
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The further columns of the rows as they are stored: QUARANTINE_ID and CLOCK, where the table has them."""
+        return ((QUARANTINE_ID,) if self.corrects else ()) + ((CLOCK,) if self.clock is not None else ())
+
+    def place(self, name: str, block: int = 0) -> int | None:
+        """Return the position of a column, a further one included; None where the table does not have it."""
+        return self.clock if name == CLOCK else self.blocks[block].get(name)
 
     @property
     def corrects(self) -> bool:
@@ -66,30 +80,16 @@ class Header:
 
 
 def same_name(text: str) -> str:
-    """Return the form in which header names are compared: NFKC, stripped, case folded."""
-    return unicodedata.normalize("NFKC", text).strip().casefold()
-
-
-def split_line(line: str, separator: str) -> list[str]:
-    """Split one line of a delimited file, respecting quotes, unless it is too long for a header."""
-    try:
-        return next(csv.reader([line], delimiter=separator), [])
-    except csv.Error:
-        return line.split(separator)
-
-
-def find_separator(lines: Sequence[str], contract: Contract) -> str:
-    """Return the separator with which one of the first lines names the most columns of the contract.
-
-    If no line names any, return the most frequent separator, so that the refusal can list the columns.
+    """Return the form in which header names are compared: without accents, format characters and outer blanks, case
+    folded, any blanks and line ends inside as one blank.
     """
+    signs = (sign for sign in unicodedata.normalize("NFKD", text) if unicodedata.category(sign) not in ("Mn", "Cf"))
+    return " ".join("".join(signs).split()).casefold()
 
-    def score(separator: str) -> tuple[int, int]:
-        head = lines[:HEADER_WITHIN]
-        named = max((len(_named(split_line(line, separator), contract)) for line in head), default=0)
-        return named, sum(line.count(separator) for line in head)
 
-    return max(SEPARATORS, key=score)
+def names_people(cells: Sequence[str]) -> bool:
+    """Return whether a header names a column with people, whether the contract has it or not."""
+    return any(same_name(cell) in _PEOPLE for cell in cells)
 
 
 def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -> Header:
@@ -106,9 +106,9 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
         UploadRefusedError: no header, a required column missing or named twice, or another kind's header.
     """
     searched = rows[:HEADER_WITHIN]
-    best = max(range(len(searched)), key=lambda place: len(_named(searched[place], contract)), default=None)
+    best = max(range(len(searched)), key=lambda place: len(named_columns(searched[place], contract)), default=None)
     names = searched[best] if best is not None else ()
-    found = _named(names, contract)
+    found = named_columns(names, contract)
     missing = [column.name for column in contract.columns if column.required and column.name not in found]
     _refuse_other_kind(searched, contract, where, len(found), complete=not missing)
     if best is None or not found:
@@ -124,28 +124,68 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
         raise _missing(names, missing, contract, where)
     _refuse_unclear(names, where)
     blocks = _blocks(names, contract, where)
+    _refuse_rows_above(searched[:best], blocks, contract, where)
     used = {place for block in blocks for place in block.values()}
+    clocks = [place for place, name in enumerate(names) if same_name(name) in _CLOCKS]
+    clock = clocks[0] if len(clocks) == len(blocks) == 1 else None
     return Header(
         row=best,
         width=len(names),
         blocks=blocks,
-        extra=tuple(name.strip() or f"column {place + 1}" for place, name in enumerate(names) if place not in used),
+        extra=tuple(
+            name.strip() or f"column {place + 1}" for place, name in enumerate(names) if place not in {*used, clock}
+        ),
         absent=tuple(name for name in contract.names if name not in found),
+        titles=tuple(
+            (place, _title(cells)) for place, cells in enumerate(searched[:best]) if any(cell.strip() for cell in cells)
+        ),
+        clock=clock,
+    )
+
+
+def refuse_other_header(cells: Sequence[str], header: Header, contract: Contract, where: str) -> bool:
+    """Return whether the cells of a row are the table's header again.
+
+    Raises:
+        UploadRefusedError: they are a header with other columns, or with the columns in another order: the values below
+            would get wrong names.
+    """
+    named = named_columns(cells, contract)
+    required = {column.name for column in contract.columns if column.required}
+    if len(required & set(named)) < max(2, len(required) / 2):
+        return False
+    places = {place: name for block in header.blocks for name, place in block.items()}
+    known = {same_name(name): name for name in contract.names}
+    here = {place: known[same_name(cell)] for place, cell in enumerate(cells) if same_name(cell) in known}
+    if here == {place: name for place, name in places.items() if name in contract.names}:
+        return True
+    raise UploadRefusedError(
+        "A second header names other columns than the first, or in another order",
+        where,
+        f"It names {_in_order(here)}; the rows below it would be read by the first header, {_in_order(places)}, and "
+        "their values would get wrong names.",
+        "Split the file at that line and drop the parts as two files, or export it again.",
     )
 
 
 def header_findings(headers: Sequence[Header], contract: Contract) -> dict[str, Any]:
     """Return the findings about a file's headers, by their keys in `domain.rows.findings`; the first header leads.
 
-    `side_by_side_blocks` and `corrects_quarantine` are left out of ordinary files.
+    `title_lines`, `side_by_side_blocks`, `clock_column` and `corrects_quarantine` are left out of ordinary files.
     """
     found: dict[str, Any] = {
         "header_line": headers[0].row + 1,
         "ignored_columns": list(dict.fromkeys(name for header in headers for name in header.extra)),
         "absent_columns": [name for name in contract.names if any(name in header.absent for header in headers)],
     }
+    if titles := [title for header in headers for _, title in header.titles]:
+        # A title may name a person.
+        shown = [] if any(column.personal for column in contract.columns) else titles[:_TITLES_QUOTED]
+        found["title_lines"] = {"lines": len(titles), "texts": shown}
     if (blocks := max(len(header.blocks) for header in headers)) > 1:
         found["side_by_side_blocks"] = blocks
+    if any(header.clock is not None for header in headers):
+        found["clock_column"] = True
     if any(header.corrects for header in headers):
         found["corrects_quarantine"] = True
     return found
@@ -172,6 +212,45 @@ def _blocks(names: Sequence[str], contract: Contract, where: str) -> tuple[dict[
     )
 
 
+def _in_order(names: Mapping[int, str]) -> str:
+    return ", ".join(name for _, name in sorted(names.items()))
+
+
+def _title(cells: Sequence[str]) -> str:
+    return " ".join(cell.strip() for cell in cells if cell.strip())[:_LONGEST_TITLE]
+
+
+def _refuse_rows_above(
+    above: Sequence[Sequence[str]], blocks: Sequence[Mapping[str, int]], contract: Contract, where: str
+) -> None:
+    """Refuse a table whose rows stand above its header, as after sorting: they would be taken for titles."""
+    patterns = {
+        column.name: re.compile(check.statistics["pattern"])
+        for column in contract.columns
+        for check in contract.model.to_schema().columns[column.name].checks
+        if column.key and check.name == "str_matches"
+    }
+    rows = [
+        number
+        for number, cells in enumerate(above, start=1)
+        if any(
+            block[name] < len(cells) and pattern.match(cells[block[name]].strip())
+            for block in blocks
+            for name, pattern in patterns.items()
+        )
+    ]
+    if rows:
+        lines = (
+            f"line {rows[0]} is one" if len(rows) == 1 else f"lines {rows[0]} to {rows[-1]} hold {len(rows)} of them"
+        )
+        raise UploadRefusedError(
+            "Rows stand above the header",
+            where,
+            f"Only what is below the header is read, and {lines}.",
+            "Move the line with the column names above all rows, and drop the file again.",
+        )
+
+
 def _refuse_unclear(names: Sequence[str], where: str) -> None:
     if len(names) > _MOST_COLUMNS:
         raise UploadRefusedError(
@@ -189,7 +268,7 @@ def _refuse_unclear(names: Sequence[str], where: str) -> None:
         )
 
 
-def _named(cells: Sequence[str], contract: Contract) -> Counter[str]:
+def named_columns(cells: Sequence[str], contract: Contract) -> Counter[str]:
     """Count how often a row names each column of the contract."""
     by_name = {same_name(name): name for name in contract.names}
     return Counter(by_name[same_name(cell)] for cell in cells if same_name(cell) in by_name)
@@ -198,19 +277,20 @@ def _named(cells: Sequence[str], contract: Contract) -> Counter[str]:
 def _refuse_other_kind(
     rows: Sequence[Sequence[str]], contract: Contract, where: str, found: int, *, complete: bool
 ) -> None:
-    """Refuse a file that names every required column of another kind, and more of its columns than of this one."""
+    """Refuse a table that names every required column of another kind, and more of its columns than of this one."""
     for other in CONTRACTS.values():
         if other.kind == contract.kind:
             continue
         required = {column.name for column in other.columns if column.required}
         for row in rows:
-            named = _named(row, other)
+            named = named_columns(row, other)
             if required <= set(named) and (not complete or len(named) > found):
-                raise UploadRefusedError(
+                raise OtherKindError(
                     f"This looks like a {other.kind} file, not {contract.kind}",
                     where,
                     f"Its header names {', '.join(name for name in other.names if name in named)}.",
                     f"Put it into uploads/{other.kind} instead.",
+                    kind=other.kind,
                 )
 
 
@@ -225,6 +305,9 @@ def _missing(names: Sequence[str], missing: list[str], contract: Contract, where
     required = [column.name for column in contract.columns if column.required]
     quoted = [repr(name.strip()[:_LONGEST_QUOTED_NAME]) for name in names if name.strip()]
     shown = ", ".join(quoted[:_SHOWN_NAMES]) + (" ..." if len(quoted) > _SHOWN_NAMES else "")
+    if any(_VALUE.fullmatch(name.strip()) for name in names):
+        # A row in which a column's name stands as a value, not a header: its cells may name a person.
+        shown, guesses = f"{len(quoted)} values, which are no names of columns", []
     hint = f" Perhaps {' and '.join(guesses)}: then rename it." if guesses else ""
     return UploadRefusedError(
         f"The required {'column' if len(missing) == 1 else 'columns'} {', '.join(missing)} of {contract.kind} "

@@ -37,10 +37,11 @@ from failure_platform.domain.rows.cell_texts import (
 )
 from failure_platform.domain.rows.date_texts import is_ambiguous, is_canonical_timestamp, timestamp
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading
+from failure_platform.domain.rows.layouts import FAULT
 
 _IBIS_TYPES = {"text": "string", "integer": "int32", "number": "float64", "timestamp": "timestamp"}
 _FAULTS = {"integer": "not a whole number", "number": "not a number", "timestamp": "not a date and time"}
-_PASSED_THROUGH = {"row": "int64", "latest": "timestamp"}
+_PASSED_THROUGH = {"row": "int64", "latest": "timestamp", FAULT: "string"}
 _MAX_SHOWN = 60
 _INTEGER_WITH_POINT = r"^(-?[0-9]+)\.0+$"
 
@@ -58,8 +59,8 @@ def steps(contract: Contract, source: str, reading: DateReading = AS_WRITTEN) ->
 
     Args:
         contract: the columns and checks.
-        source: name of a table with every column of the contract as text, `row` (BIGINT), and `latest`: rows with a
-            newer time are bad; NULL for no limit.
+        source: name of a table with every column of the contract as text, `row` (BIGINT), `latest`: rows with a newer
+            time are bad, NULL for no limit; and `FAULT`: why a row is bad by its reading, NULL for most.
         reading: how the upload's dates are read.
 
     Returns:
@@ -152,7 +153,9 @@ _STEPS: Mapping[str, Callable[[Contract, DateReading, ibis.Table], ibis.Table]] 
 
 def _faults(contract: Contract, reading: DateReading, typed: ibis.Table) -> list[tuple[Any, Any]]:
     """Return (condition, reason) of every fault that a row can have; the conditions are never NULL."""
-    return [fault for column in contract.columns for fault in _column_faults(contract, column, reading, typed)]
+    from_reading = (typed[FAULT].notnull(), typed[FAULT])
+    of_columns = [fault for column in contract.columns for fault in _column_faults(contract, column, reading, typed)]
+    return [from_reading, *of_columns]
 
 
 def _column_faults(

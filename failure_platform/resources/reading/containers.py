@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 
 Container = Literal["plain", "gzip", "zip"]
 
@@ -21,6 +21,7 @@ _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _CHUNK = 1 << 20
 _FORMULA = b"<f"
 _ERRORS_VALUE = b"#"
+_MERGED = b"<mergeCell"
 _ERROR, _BOOLEAN = b't="e"', b't="b"'
 # Maximal distance in bytes between a cell's type and its value.
 _OVERLAP = 1 << 10
@@ -92,7 +93,7 @@ def inspected_workbook(path: Path, limits: Limits) -> Iterator[Future[frozenset[
 
     Returns:
         the names of the parts that may hold cells which the native reader gives as empty although they are not:
-        formulas, errors, true and false.
+        formulas, errors, true and false, and merged cells.
 
     Raises:
         UploadRefusedError: it is not.
@@ -183,10 +184,10 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, meter: "_Meter", l
 
 
 def _maybe_odd(xml: bytes, *, first: bool) -> bool:
-    """Return whether a piece of a sheet's XML may hold a formula, error, true or false; always if written unusually."""
+    """Return whether a piece of a sheet's XML may hold an odd cell or merged cells; always if written unusually."""
     unusual = first and (b"<worksheet" not in xml or b"='" in xml)
     # Searching a single byte is ten times faster than several, so a rare one is first; error values begin with #.
-    signs = ((b"f", _FORMULA), (_ERRORS_VALUE, _ERROR), (b"b", _BOOLEAN))
+    signs = ((b"f", _FORMULA), (_ERRORS_VALUE, _ERROR), (b"b", _BOOLEAN), (b"m", _MERGED))
     return unusual or any(sign in xml and markup in xml for sign, markup in signs)
 
 

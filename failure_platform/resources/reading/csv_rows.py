@@ -8,15 +8,17 @@ aside. Where the table continues to the right of itself, the rows of the first b
 
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.rows.layouts import QUARANTINE_ID, Header, UploadRefusedError
+from failure_platform.domain.rows.delimited import split_line
+from failure_platform.domain.rows.layouts import Header, names_people
 from failure_platform.domain.rows.line_numbers import RowPlaces, repeat_for_blocks, row_lines
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading import rejected_lines
 from failure_platform.resources.reading.rejected_lines import Rejected
 from failure_platform.resources.reading.text_files import LONGEST_LINE, TextFile, lines_at
@@ -30,7 +32,7 @@ class CsvTable:
 
     Args:
         text: the file.
-        header: position of the header and of each column.
+        header: position of its columns; its `row` is that of the header's last line, from 0.
         separator: between cells.
         contract: the columns.
         pseudonym: function that replaces personal values.
@@ -44,8 +46,8 @@ class CsvTable:
 
     @property
     def stored(self) -> tuple[str, ...]:
-        """Columns to write: those of the contract, and QUARANTINE_ID in a correction file."""
-        return (*self.contract.names, QUARANTINE_ID) if self.header.corrects else self.contract.names
+        """Columns to write: those of the contract, and further ones of the header."""
+        return (*self.contract.names, *self.header.stored)
 
     @property
     def personal(self) -> tuple[int, ...]:
@@ -53,28 +55,35 @@ class CsvTable:
         personal = {column.name for column in self.contract.columns if column.personal}
         return tuple(place for block in self.header.blocks for name, place in block.items() if name in personal)
 
+    @property
+    def names_people(self) -> bool:
+        """Whether the file has a column with people, in the contract or not."""
+        return bool(self.personal) or names_people(self.header.extra)
 
-def read_csv_rows(con: duckdb.DuckDBPyConnection, table: CsvTable, target: Path) -> tuple[RowPlaces, bool]:
+
+def read_csv_rows(
+    con: duckdb.DuckDBPyConnection, table: CsvTable, target: Path
+) -> tuple[RowPlaces, bool, dict[str, str | None]]:
     """Write the rows to `target`, in file order, all contract columns as text, personal ones as pseudonyms.
 
     Returns:
-        the positions of the rows and the lines that are not rows; and whether quotes were in order.
+        the positions of the rows and the lines that are not rows; whether quotes were in order; and the pseudonyms of
+        the people in the personal columns.
 
     Raises:
         UploadRefusedError: DuckDB cannot read the file, or lines of it would be lost.
     """
     try:
-        places = _Pass(con, table, quoted=True).read(target)
-        if places is not None:
-            return places, True
-        places = _Pass(con, table, quoted=False).read(target)
+        for quoted in (True, False):
+            attempt = _Pass(con, table, quoted=quoted)
+            places = attempt.read(target)
+            if places is not None:
+                return places, quoted, attempt.people
     except (duckdb.InvalidInputException, duckdb.IOException) as error:
         if is_full(error):
             raise  # not a fault of the file
         raise _unreadable(str(error).splitlines()[0]) from error
-    if places is None:
-        raise _unreadable("Not every line of it became a row or a line that could be named.")
-    return places, False
+    raise _unreadable("Not every line of it became a row or a line that could be named.")
 
 
 def _unreadable(why: str) -> UploadRefusedError:
@@ -89,6 +98,8 @@ class _Pass:
     def __init__(self, con: duckdb.DuckDBPyConnection, table: CsvTable, *, quoted: bool) -> None:
         self._con, self._table, self._quoted = con, table, quoted
         self._scan = table.text.scan
+        self._withheld = table.names_people
+        self.people: dict[str, str | None] = {}
         self._header_line = table.header.row + 1
         self._cells = [f'"c{place}"' for place in range(table.header.width)]
         columns = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(table.header.width))
@@ -108,8 +119,8 @@ class _Pass:
         self._create_pseudonyms()
         blocks = self._table.header.blocks
         chosen = ", ".join(
-            f"{self._stored(block, name)} AS {sql_text.name(_in_block(name, number))}"
-            for number, block in enumerate(blocks)
+            f"{self._stored(number, name)} AS {sql_text.name(_in_block(name, number))}"
+            for number in range(len(blocks))
             for name in self._table.stored
         )
         joins = " ".join(
@@ -144,7 +155,7 @@ class _Pass:
             self._stack_blocks(records, target)
         if self._table.text.cut is not None:
             line, content = self._table.text.cut
-            rejected.append((None, line, rejected_lines.CUT, self._raw(content, in_place=False)))
+            rejected.append((None, line, rejected_lines.CUT, self._raw(content)))
         return RowPlaces(
             sorted([*rejected, *bad], key=lambda line: line[1]), [(row, None, line) for row, line in lines]
         )
@@ -172,8 +183,8 @@ class _Pass:
             return f"replace({cell}, chr(13) || chr(10), chr(10))" if several else cell
         return f"""CASE WHEN starts_with({cell}, '"') THEN replace({cell}[2:-2], '""', '"') ELSE {cell} END"""
 
-    def _stored(self, block: Mapping[str, int], name: str) -> str:
-        place = block.get(name)
+    def _stored(self, block: int, name: str) -> str:
+        place = self._table.header.place(name, block)
         if place is None:
             return "CAST(NULL AS VARCHAR)"
         return f"people_{place}.pseudonym" if place in self._table.personal else self._value(place)
@@ -219,6 +230,7 @@ class _Pass:
             ).fetchall()
             if identifiers:
                 pairs = [(raw, self._table.pseudonym(raw)) for (raw,) in identifiers]
+                self.people.update(pairs)
                 self._con.executemany(f"INSERT INTO people_{place} VALUES (?, ?)", pairs)
         # Rejects of earlier passes would be counted twice.
         self._con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
@@ -233,17 +245,14 @@ class _Pass:
         # The reader's line numbers do not count line ends inside quotes; its byte positions (from 1) are exact, but may
         # point to the previous line end or to blank lines.
         starts = lines_at(self._table.text.path, [row[0] - 1 for row in found])
+        # A second header, of another export glued to the first, may name people in a column of its own.
+        self._withheld = self._table.names_people or any(
+            names_people(split_line(line, self._table.separator)) for _, _, raw in found for line in raw.splitlines()
+        )
         for start, (_, fault, raw) in zip(starts, found, strict=True):
             line = start + raw[: len(raw) - len(raw.lstrip("\r\n"))].count("\n")
             content = raw.strip("\r\n")
-            rejected.append(
-                (
-                    None,
-                    line,
-                    rejected_lines.reason(fault),
-                    self._raw(content, in_place=fault == rejected_lines.SURPLUS),
-                )
-            )
+            rejected.append((None, line, rejected_lines.reason(fault), self._raw(content)))
             further = content.split("\n")[1:]
             if not any(text.count(self._table.separator) >= self._table.header.width - 1 for text in further):
                 # Otherwise these lines hold records, which must not count as one rejected line.
@@ -273,12 +282,12 @@ class _Pass:
             while following[0] <= record:
                 (row, first), following = following, next(pairs)
             line = first + record - row
-            bad.append((None, line, why, self._raw(content, in_place=False)))
+            bad.append((None, line, why, self._raw(content)))
             taken.extend(range(line, line + 1 + further))
         return bad, taken, any(hides for _, _, _, hides, _ in found)
 
-    def _raw(self, content: str, *, in_place: bool) -> str:
-        return rejected_lines.raw(content, self._table.separator, self._table.personal, in_place=in_place)
+    def _raw(self, content: str) -> str:
+        return rejected_lines.raw(content, self._table.separator, withheld=self._withheld)
 
 
 def _in_block(name: str, number: int) -> str:

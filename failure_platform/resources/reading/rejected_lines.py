@@ -1,9 +1,9 @@
 """The form in which rejected lines go to quarantine: the reason, and the part of the line that names no person."""
 
 import json
-from collections.abc import Sequence
+import re
 
-from failure_platform.domain.rows.layouts import split_line
+from failure_platform.domain.rows.delimited import split_line
 from failure_platform.resources.reading.text_files import LONGEST_LINE
 
 Rejected = list[tuple[str | None, int, str, str]]
@@ -13,12 +13,13 @@ BAD_QUOTES = "line: a quote is not closed, or is followed by more text"
 NUL = "line: holds a NUL, which no one can see; export it again"
 DAMAGED = "line: holds bytes that are no character; export it again"
 CUT = "line: the last line has no line end, so it may be cut short; add a line end or export again"
-SURPLUS = "TOO MANY COLUMNS"
-"""DuckDB's name of the fault that a line has more cells than the header."""
+
 
 _MAX_RAW = 2_000
+# A KNR, or a date with or without a time.
+_HARMLESS = re.compile(r"[0-9]{4}-[0-9]{7}|[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}([ T][0-9:.]*)?")
 _FAULTS = {
-    SURPLUS: "line: more cells than the header has columns",
+    "TOO MANY COLUMNS": "line: more cells than the header has columns",
     "MISSING COLUMNS": "line: fewer cells than the header has columns",
     "UNQUOTED VALUE": BAD_QUOTES,
     "LINE SIZE OVER MAXIMUM": f"line: longer than {LONGEST_LINE:,} bytes",
@@ -30,17 +31,17 @@ def reason(fault: str) -> str:
     return _FAULTS.get(fault, f"line: {fault.lower()}")
 
 
-def raw(content: str, separator: str, personal: Sequence[int], *, in_place: bool) -> str:
+def raw(content: str, separator: str, *, withheld: bool) -> str:
     """Return a line as JSON.
 
     Args:
         content: the line.
         separator: between its cells.
-        personal: positions of the personal columns. If there are any, at most the cells before them are kept.
-        in_place: whether the cells are in the columns of the header, at least up to the first personal one.
+        withheld: whether it may name a person. Then only the vehicle and the times in it are kept, wherever they stand,
+            since the cells of a line that is no row may be in any column.
     """
     content = content.replace("\0", "\N{SYMBOL FOR NULL}")
-    if not personal:
+    if not withheld:
         return json.dumps({"line": content[:_MAX_RAW]}, ensure_ascii=False)
-    cells = split_line(content, separator)[: min(personal)] if in_place else []
+    cells = [cell.strip() for cell in split_line(content, separator) if _HARMLESS.fullmatch(cell.strip())]
     return json.dumps({"cells": cells, "withheld": "the rest may name a person"}, ensure_ascii=False)

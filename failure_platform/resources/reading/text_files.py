@@ -7,7 +7,8 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from failure_platform.domain.rows.layouts import HEADER_WITHIN, UploadRefusedError
+from failure_platform.domain.rows.layouts import HEADER_WITHIN
+from failure_platform.domain.rows.refusals import UploadRefusedError
 
 _CHUNK = 1 << 20
 LONGEST_LINE = 2_000_000
@@ -125,6 +126,14 @@ def without_cut_line(text: TextFile, copy: Path, header_line: int) -> TextFile:
     os.truncate(copy, start)
     scan = replace(text.scan, lines=text.scan.lines - 1, quotes=text.scan.quotes - quotes)
     return replace(text, path=copy, scan=scan, cut=(text.scan.lines, content))
+
+
+def line_at(path: Path, line: int) -> str:
+    """Return the text of a line, counted from 1, without its end."""
+    with path.open("rb") as raw:
+        for _ in range(line - 1):
+            raw.readline()
+        return raw.readline(LONGEST_LINE).decode("utf-8-sig", errors="replace").rstrip("\r\n")
 
 
 def lines_at(path: Path, positions: list[int]) -> list[int]:

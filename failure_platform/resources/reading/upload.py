@@ -3,8 +3,8 @@
 import dataclasses
 import json
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,17 @@ import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule
+from failure_platform.domain.rows.delimited import SEPARATORS, find_separator, head_records, split_line
 from failure_platform.domain.rows.formulas import ESCAPED_FORMULA
-from failure_platform.domain.rows.layouts import SEPARATORS, find_header, find_separator, header_findings, split_line
-from failure_platform.domain.rows.line_numbers import RowPlaces
+from failure_platform.domain.rows.layouts import FAULT, Header, find_header, header_findings
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.containers import Limits, container_of, gunzip, inspected_workbook
 from failure_platform.resources.reading.csv_rows import CsvTable, read_csv_rows
 from failure_platform.resources.reading.date_evidence import date_reading
+from failure_platform.resources.reading.people import withhold_people
 from failure_platform.resources.reading.pseudonyms import pseudonyms
-from failure_platform.resources.reading.text_files import open_text, without_cut_line
+from failure_platform.resources.reading.tables import DAY_AND_CLOCK, FoundTable, maybe_header, repeated_headers
+from failure_platform.resources.reading.text_files import line_at, open_text, without_cut_line
 from failure_platform.resources.reading.workbook import read_workbook
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.scratch_database import scratch
@@ -67,12 +70,15 @@ class ParsedUpload:
         return self.folder / "rejected.parquet"
 
     def rows_sql(self) -> str:
-        """Return the SELECT of the rows with any value: `row`, then the contract's columns."""
+        """Return the SELECT of the rows with any value: `row`, the contract's columns as text, and `FAULT`."""
         columns = sql_text.names(CONTRACTS[self.kind].names)
         texts = self._exported_texts_sql() if self.understood.get("corrects_quarantine") else columns
+        source = f"read_parquet({sql_text.file(self.rows)}, file_row_number = true)"
+        if self.understood.get("clock_column"):
+            source = f'(SELECT * REPLACE ({DAY_AND_CLOCK} AS "DATA") FROM {source})'
+        fault = FAULT if FAULT in pq.read_schema(self.rows).names else "CAST(NULL AS VARCHAR)"
         return (
-            f'SELECT file_row_number AS "row", {texts} '
-            f"FROM read_parquet({sql_text.file(self.rows)}, file_row_number = true) "
+            f'SELECT file_row_number AS "row", {texts}, {fault} AS {FAULT} FROM {source} '
             f"WHERE coalesce({columns}) IS NOT NULL"
         )
 
@@ -142,12 +148,12 @@ def read_upload(
             if container == "zip":
                 containers.append("xlsx")
                 with inspected_workbook(source, limits) as odd_parts:
-                    places, understood = read_workbook(source, contract, pseudonym, folder / "rows.parquet", odd_parts)
+                    table = read_workbook(source, contract, pseudonym, folder / "rows.parquet", odd_parts)
             else:
                 containers.append("csv")
-                places, understood = _read_text(con, source, text_copy, contract, pseudonym, folder / "rows.parquet")
-            understood = {"container": " in ".join(reversed(containers)), **understood}
-            return _finish(con, contract, folder, places, understood, date_rule or DateRule())
+                table = _read_text(con, source, text_copy, contract, pseudonym, folder / "rows.parquet")
+            table.understood["container"] = " in ".join(reversed(containers))
+            return _finish(con, contract, folder, table, date_rule or DateRule())
     finally:
         unpacked.unlink(missing_ok=True)
         text_copy.unlink(missing_ok=True)
@@ -160,13 +166,14 @@ def _read_text(
     contract: Contract,
     pseudonym: Callable[[str | None], str | None],
     target: Path,
-) -> tuple[RowPlaces, dict[str, Any]]:
+) -> FoundTable:
     text = open_text(source, copy)
     separator = find_separator(text.head, contract)
-    header = find_header([split_line(line, separator) for line in text.head], contract, "csv")
+    header = _header(text.head, separator, contract)
     text = without_cut_line(text, copy, header.row + 1)
-    places, quotes_in_order = read_csv_rows(con, CsvTable(text, header, separator, contract, pseudonym), target)
-    return places, {
+    table = CsvTable(text, header, separator, contract, pseudonym)
+    places, quotes_in_order, people = read_csv_rows(con, table, target)
+    understood = {
         "encoding": text.encoding,
         "separator": SEPARATORS[separator],
         "quotes_in_order": quotes_in_order,
@@ -175,26 +182,48 @@ def _read_text(
         "last_line_complete": text.cut is None,
     }
 
+    def cells(_: str | None, line: int) -> list[str]:
+        return split_line(line_at(text.path, line), separator)
+
+    return FoundTable(places, understood, {None: header}, cells, people)
+
+
+def _header(lines: Sequence[str], separator: str, contract: Contract) -> Header:
+    """Find the header among the first lines; `row` is the position of its last line."""
+    records, ends = head_records(lines, separator)
+    try:
+        header = find_header(records, contract, "csv")
+        return replace(header, row=ends[header.row])
+    except UploadRefusedError:
+        # A quote that is not closed above the header takes the header into its cell.
+        return find_header([split_line(line, separator) for line in lines], contract, "csv")
+
 
 def _finish(
     con: duckdb.DuckDBPyConnection,
     contract: Contract,
     folder: Path,
-    places: RowPlaces,
-    understood: dict[str, Any],
+    table: FoundTable,
     date_rule: DateRule,
 ) -> ParsedUpload:
+    places, understood = table.places, table.understood
     rejected = [dict(zip(_REJECTED.names, line, strict=True)) for line in places.rejected]
     pq.write_table(pa.Table.from_pylist(rejected, _REJECTED), folder / "rejected.parquet")
     pairs = [dict(zip(_PLACES.names, place, strict=True)) for place in places.starts]
     pq.write_table(pa.Table.from_pylist(pairs, _PLACES), folder / "places.parquet")
     upload = ParsedUpload(contract.kind, folder, 0, understood)
-    ((filled,), *_) = con.execute(f"SELECT count(*) FROM ({upload.rows_sql()})").fetchall()
+    if faulty := withhold_people(con, contract, upload.rows, table.people):
+        understood["misplaced_people"] = faulty
+    ((filled, maybe),) = con.execute(
+        f"SELECT count(*), count(*) FILTER ({maybe_header(contract)}) FROM ({upload.rows_sql()})"
+    ).fetchall()
+    if maybe and (repeated := repeated_headers(con, contract, table, upload.placed_sql(upload.rows_sql()))):
+        understood["repeated_headers"] = repeated
     stored = pq.ParquetFile(upload.rows).metadata.num_rows
     understood |= {"rows": filled, "empty_rows": stored - filled, "rejected_lines": len(rejected)}
     dated = f'SELECT "KNR", "DATA" FROM ({upload.rows_sql()})'
     dates, understood["dates"] = date_reading(con, contract.kind, dated, date_rule)
-    upload = dataclasses.replace(upload, rows_in=filled + len(rejected), dates=dates)
+    upload = replace(upload, rows_in=filled + len(rejected), dates=dates)
     note = {
         "kind": upload.kind,
         "rows_in": upload.rows_in,

@@ -14,16 +14,18 @@ import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.rows.layouts import (
+    FAULT,
     HEADER_WITHIN,
     QUARANTINE_ID,
     Header,
-    UploadRefusedError,
     find_header,
     header_findings,
 )
 from failure_platform.domain.rows.line_numbers import RowPlaces
+from failure_platform.domain.rows.refusals import OtherKindError, UploadRefusedError
+from failure_platform.resources.reading.tables import FoundTable
 from failure_platform.resources.reading.workbook_cells import Head, first_rows
-from failure_platform.resources.reading.workbook_columns import SheetColumns, SheetTable
+from failure_platform.resources.reading.workbook_columns import SheetColumns, SheetTable, row_cells
 from failure_platform.resources.reading.workbook_parts import SheetPart, WorkbookParts, workbook_parts
 
 _ROWS_AT_ONCE = 1 << 17
@@ -34,7 +36,7 @@ Pseudonym = Callable[[str | None], str | None]
 
 def read_workbook(
     path: Path, contract: Contract, pseudonym: Pseudonym, target: Path, odd_parts: Future[frozenset[str]]
-) -> tuple[RowPlaces, dict[str, Any]]:
+) -> FoundTable:
     """Write the rows of all sheets that hold the table to `target`, in the workbook's order.
 
     The table begins in the first sheet with the contract's header. A later sheet may have a header too, or continue
@@ -53,11 +55,12 @@ def read_workbook(
             workbook cannot be read.
     """
     about = workbook_parts(path)
-    tables, passed = _tables(path, about, contract)
+    tables, understood = _tables(path, about, contract)
     first = tables[0][1].header
-    names = (*contract.names, QUARANTINE_ID) if first.corrects else contract.names
-    schema = pa.schema([(name, pa.string()) for name in names])
+    names = (*contract.names, *dict.fromkeys(name for _, table in tables for name in table.header.stored))
+    schema = pa.schema([(name, pa.string()) for name in (*names, FAULT)])
     personal = [place for place, column in enumerate(contract.columns) if column.personal]
+    people: dict[str, str | None] = {}
     starts: list[tuple[int, str | None, int]] = []
     read: dict[str, int] = {}
     written = 0
@@ -67,34 +70,44 @@ def read_workbook(
             if header.corrects > first.corrects:
                 raise _late_quarantine_ids(part.name)
             sheet = SheetColumns(path, part, table, contract, about, odd_parts)
-            for block in header.blocks:
-                columns = list(pool.map(lambda name, on=sheet, at=block: on.texts(name, at.get(name)), names))
+            for block in range(len(header.blocks)):
+                places = [header.place(name, block) for name in names]
+                columns = list(pool.map(sheet.texts, names, places))
                 for place in personal:
-                    columns[place] = _pseudonymised(columns[place], pseudonym)
+                    columns[place] = _pseudonymised(columns[place], pseudonym, people)
+                columns.append(sheet.faults())
                 starts.append((written, part.name, header.row + 2))
                 writer.write_table(pa.table(columns, schema), _ROWS_AT_ONCE)
                 written += len(columns[0])
                 read[part.name] = read.get(part.name, 0) + len(columns[0])
-    return RowPlaces([], starts), {
-        "sheets": read,
-        "passed_sheets": passed,
-        "hidden_sheets": [part.name for part in about.sheets if not part.visible],
-        **header_findings([table.header for _, table in tables], contract),
-    }
+    headers: dict[str | None, Header] = {part.name: table.header for part, table in tables}
+    understood = {"sheets": read, **understood, **header_findings(list(headers.values()), contract)}
+    if numeric := _numeric_codes(tables, contract):
+        understood["codes_as_numbers"] = numeric
+
+    def cells(sheet: str | None, line: int) -> list[str]:
+        return row_cells(path, str(sheet), line)
+
+    return FoundTable(RowPlaces([], starts), understood, headers, cells, people)
 
 
 def _tables(
     path: Path, about: WorkbookParts, contract: Contract
-) -> tuple[list[tuple[SheetPart, SheetTable]], list[str]]:
-    """Return the sheets that hold the table, each with its header, and the names of the skipped ones."""
+) -> tuple[list[tuple[SheetPart, SheetTable]], dict[str, Any]]:
+    """Return the sheets that hold the table, each with its header, and findings about the others."""
     tables: list[tuple[SheetPart, SheetTable]] = []
     passed: list[str] = []
+    of_other_kinds: dict[str, str] = {}
     refusal: UploadRefusedError | None = None
     for part in about.sheets:
         if part.visible:
             head = first_rows(path, part.part, about.strings)
             try:
                 header = find_header(head.rows, contract, f"sheet '{part.name}'")
+            except OtherKindError as error:
+                of_other_kinds[part.name] = error.kind
+                refusal = refusal or error
+                continue
             except UploadRefusedError as error:
                 if error.resembles >= _HEADER_SHARE:
                     raise
@@ -106,12 +119,24 @@ def _tables(
                 header = replace(tables[0][1].header, row=-1, extra=(), absent=())
             tables.append((part, _table(header, head)))
     if not tables:
-        raise _no_table(passed, refusal, contract)
-    return tables, passed
+        raise _no_table([*of_other_kinds, *passed], refusal, contract)
+    found: dict[str, Any] = {
+        "passed_sheets": passed,
+        "hidden_sheets": [part.name for part in about.sheets if not part.visible],
+    }
+    return tables, found | ({"other_kind_sheets": of_other_kinds} if of_other_kinds else {})
 
 
 def _table(header: Header, head: Head) -> SheetTable:
-    return SheetTable(header, frozenset(column for row, column in head.texts if row > header.row))
+    filled = frozenset(place for row in head.rows[header.row + 1 :] for place, text in enumerate(row) if text.strip())
+    textual = frozenset(column for row, column in head.texts if row > header.row)
+    return SheetTable(header, textual, filled - textual)
+
+
+def _numeric_codes(tables: Sequence[tuple[SheetPart, SheetTable]], contract: Contract) -> list[str]:
+    """Return the columns of codes whose first cells are numbers, which have lost any leading zeros."""
+    codes = [column.name for column in contract.columns if column.type == "text" and column.key]
+    return [name for name in codes if any(table.header.place(name) in table.numeric for _, table in tables)]
 
 
 def _continues(head: Sequence[Sequence[str]], header: Header, contract: Contract) -> bool:
@@ -122,7 +147,7 @@ def _continues(head: Sequence[Sequence[str]], header: Header, contract: Contract
 
 
 def _no_table(sheets: Sequence[str], refusal: UploadRefusedError | None, contract: Contract) -> UploadRefusedError:
-    if refusal is not None and len(sheets) == 1:
+    if refusal is not None and (len(sheets) == 1 or isinstance(refusal, OtherKindError)):
         return refusal
     return UploadRefusedError(
         f"No sheet has the header of {contract.kind}",
@@ -141,7 +166,8 @@ def _late_quarantine_ids(sheet: str) -> UploadRefusedError:
     )
 
 
-def _pseudonymised(texts: pa.Array, pseudonym: Pseudonym) -> pa.Array:
+def _pseudonymised(texts: pa.Array, pseudonym: Pseudonym, people: dict[str, str | None]) -> pa.Array:
     encoded = texts.dictionary_encode()
-    names = pa.array([pseudonym(text) for text in encoded.dictionary.to_pylist()], pa.string())
-    return names.take(encoded.indices)
+    named = {text: pseudonym(text) for text in encoded.dictionary.to_pylist()}
+    people.update(named)
+    return pa.array(list(named.values()), pa.string()).take(encoded.indices)

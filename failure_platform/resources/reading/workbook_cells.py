@@ -5,11 +5,12 @@ Complete tables are left to the native reader, for which Python is far too slow.
 
 import contextlib
 import re
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from failure_platform.domain.rows.layouts import HEADER_WITHIN, UploadRefusedError
+from failure_platform.domain.rows.layouts import HEADER_WITHIN
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.containers import unreadable_workbook
 from failure_platform.resources.reading.workbook_parts import parse_part
 
@@ -22,11 +23,14 @@ _WORDS = {"0": "FALSE", "1": "TRUE"}
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: row and column from 0, type as in the file, text (None without any), and whether it is a formula."""
+    """A cell: row and column from 0, type and style as in the file, text (None without any), and whether it is a
+    formula.
+    """
 
     row: int
     column: int
     type: str
+    style: str
     text: str | None
     formula: bool
 
@@ -40,17 +44,29 @@ class Cell:
         return f"{letters}{self.row + 1}"
 
 
+@dataclass(frozen=True)
+class MergedCells:
+    """A merged range: its name in Excel, and its rows and columns from 0; only its first cell has a value."""
+
+    name: str
+    rows: range
+    columns: range
+
+
 @dataclass
 class OddCells:
     """Cells that the native reader gives as empty, or otherwise than Excel shows them.
 
     Args:
         valueless: names of the first formulas without a value.
-        texts: (row, text) of errors and of TRUE and FALSE, by column; both from 0.
+        texts: (row, text) of errors, of TRUE and FALSE, and of numbers that are shown with leading zeros, by column;
+            both from 0.
+        merged: the merged ranges.
     """
 
     valueless: list[str] = field(default_factory=list)
     texts: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
+    merged: list[MergedCells] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -92,10 +108,13 @@ def first_rows(path: Path, part: str, strings: str | None) -> Head:
     return Head(rows, frozenset((cell.row, cell.column) for cell in cells if cell.type in _TEXT_TYPES))
 
 
-def odd_cells(path: Path, part: str, first_row: int, columns: Container[int], *, recalculated: bool) -> OddCells:
+def odd_cells(
+    path: Path, part: str, first_row: int, columns: Container[int], *, recalculated: bool, padded: Mapping[str, int]
+) -> OddCells:
     """Find the odd cells of a sheet from a row on, in some columns, both from 0.
 
-    If the workbook is to be `recalculated` on opening, the stored values of formulas do not count.
+    If the workbook is to be `recalculated` on opening, the stored values of formulas do not count. `padded` has the
+    number of digits with which a style shows a whole number.
 
     Raises:
         UploadRefusedError: the XML is damaged.
@@ -113,9 +132,11 @@ def odd_cells(path: Path, part: str, first_row: int, columns: Container[int], *,
                 raise _FinishedError
         elif cell.type in ("e", "b") and cell.text:
             odd.texts.setdefault(cell.column, []).append((cell.row, _WORDS.get(cell.text, cell.text)))
+        elif cell.style in padded and cell.type == "n" and cell.text and cell.text.isdecimal():
+            odd.texts.setdefault(cell.column, []).append((cell.row, cell.text.zfill(padded[cell.style])))
 
     with contextlib.suppress(_FinishedError):
-        _parse_cells(path, part, inspect, only_odd=True)
+        _parse_cells(path, part, inspect, only_odd=True, styles=padded, merged=odd.merged)
     return odd
 
 
@@ -134,8 +155,16 @@ class _FinishedError(Exception):
     """Ends the parsing of a part early."""
 
 
-def _parse_cells(path: Path, part: str, receive: Callable[[Cell], None], *, only_odd: bool = False) -> None:
-    cells = _CellParser(receive, only_odd=only_odd)
+def _parse_cells(
+    path: Path,
+    part: str,
+    receive: Callable[[Cell], None],
+    *,
+    only_odd: bool = False,
+    styles: Container[str] = (),
+    merged: list[MergedCells] | None = None,
+) -> None:
+    cells = _CellParser(receive, only_odd=only_odd, styles=styles, merged=[] if merged is None else merged)
     try:
         parse_part(path, part, cells.start, cells.text)
         cells.end_cell()
@@ -146,9 +175,11 @@ def _parse_cells(path: Path, part: str, receive: Callable[[Cell], None], *, only
 class _CellParser:
     """Turns the elements of a sheet into cells: <c> holds <f> if it is a formula, then <v>, or <is> with <t>."""
 
-    def __init__(self, receive: Callable[[Cell], None], *, only_odd: bool) -> None:
-        self._receive, self._only_odd = receive, only_odd
-        self._row, self._column, self._type = -1, -1, ""
+    def __init__(
+        self, receive: Callable[[Cell], None], *, only_odd: bool, styles: Container[str], merged: list[MergedCells]
+    ) -> None:
+        self._receive, self._only_odd, self._styles, self._merged = receive, only_odd, styles, merged
+        self._row, self._column, self._type, self._style = -1, -1, "", ""
         self._text: str | None = None
         self._formula, self._within, self._collects = False, False, False
 
@@ -159,7 +190,7 @@ class _CellParser:
             # Rows and cells without a reference follow the previous one.
             place = _PLACE.fullmatch(attributes.get("r", ""))
             self._column = _number(place[1]) if place else self._column + 1
-            self._type = attributes.get("t", "n")
+            self._type, self._style = attributes.get("t", "n"), attributes.get("s", "")
         elif name == "row":
             self.end_cell()
             self._row = int(attributes.get("r", self._row + 2)) - 1
@@ -167,6 +198,9 @@ class _CellParser:
         elif name == "extLst":
             # Its formulas belong to no cell.
             self._within = False
+        elif name == "mergeCell":
+            self._within = False
+            self._merged.append(_merged_cells(attributes["ref"]))
         elif self._within:
             self._formula = self._formula or name == "f"
             # rPh holds the pronunciation of a text.
@@ -181,8 +215,19 @@ class _CellParser:
 
     def end_cell(self) -> None:
         # Most cells are neither formulas nor errors nor booleans.
-        if self._column >= 0 and (not self._only_odd or self._formula or self._type in ("e", "b")):
-            self._receive(Cell(self._row, self._column, self._type, self._text, self._formula))
+        odd = self._formula or self._type in ("e", "b") or self._style in self._styles
+        if self._column >= 0 and (not self._only_odd or odd):
+            self._receive(Cell(self._row, self._column, self._type, self._style, self._text, self._formula))
+
+
+def _merged_cells(name: str) -> MergedCells:
+    """Return a merged range by its name, such as G2:G4."""
+    first, _, last = name.partition(":")
+    corners = [place for corner in (first, last or first) if (place := _PLACE.fullmatch(corner.replace("$", "")))]
+    if len(corners) != 2:
+        raise ValueError(f"the merged cells {name} are no range")
+    (left, right), (top, bottom) = ([_number(c[1]) for c in corners], [int(c[2]) - 1 for c in corners])
+    return MergedCells(name, range(top, bottom + 1), range(left, right + 1))
 
 
 def _shared(path: Path, part: str | None, places: set[int]) -> dict[int, str]:

@@ -34,11 +34,12 @@ class SheetTable:
 
     Args:
         header: the positions of its columns; row -1 without a header of its own.
-        textual: positions of the columns with texts among their first cells.
+        textual: positions of the columns with texts among their first cells; `numeric` of those with other values only.
     """
 
     header: Header
     textual: frozenset[int]
+    numeric: frozenset[int]
 
 
 class SheetColumns:
@@ -62,12 +63,16 @@ class SheetColumns:
         self._types = {column.name: column.type for column in contract.columns}
         columns = [(name, place) for block in table.header.blocks for name, place in block.items()]
         places = {place for _, place in columns}
+        if table.header.clock is not None:
+            places.add(table.header.clock)
         measured = {place for name, place in columns if self._types.get(name) == "number"}
         numbers = measured - table.textual
         self._columns, clean = self._load({place: place in numbers for place in places})
         self._odd = OddCells()
-        if part.part in odd_parts.result():
-            self._odd = odd_cells(path, part.part, self._first, places, recalculated=about.recalculated)
+        if about.padded or part.part in odd_parts.result():
+            self._odd = odd_cells(
+                path, part.part, self._first, places, recalculated=about.recalculated, padded=about.padded
+            )
             if self._odd.valueless:
                 raise without_value(part.name, self._odd.valueless)
         # Texts that look like numbers may be rounded numbers; if not every cell was read as a number, some are texts.
@@ -87,9 +92,20 @@ class SheetColumns:
             texts = pc.if_else(_matches(texts, _NUMBER), pc.coalesce(exact.cast(pa.string()), texts), texts)
         texts = texts.cast(pa.string())
         texts = pc.if_else(pc.equal(texts, ""), _NULL, _without_nul(texts))
-        if place in self._odd.texts:
-            texts = self._with_odd(texts, self._odd.texts[place])
+        if place in self._odd.texts and (odd := self._odd_texts(name, place)):
+            texts = self._with_odd(texts, odd)
+        texts = self._with_merged(texts, place)
         return _with_dates(texts, self._day_0) if self._types.get(name) == "timestamp" else texts
+
+    def faults(self) -> pa.Array:
+        """Return why a row is bad by its reading, NULL for most: a value merged over several columns."""
+        faults: list[str | None] = [None] * self._length
+        for merged in self._odd.merged:
+            if len([place for place in merged.columns if place in self._columns]) > 1:
+                for row in merged.rows:
+                    if 0 <= row - self._first < self._length:
+                        faults[row - self._first] = f"row: the cells {merged.name} are merged over several columns"
+        return pa.array(faults, pa.string()) if any(faults) else pa.nulls(self._length, pa.string())
 
     def _may_hold_numbers(self, place: int) -> bool:
         return place in self._columns and bool(pc.any(_matches(self._columns[place], _NUMBER)).as_py())
@@ -110,10 +126,30 @@ class SheetColumns:
         places = [column.absolute_index for column in sheet.selected_columns]
         return dict(zip(places, cells.columns, strict=True)), errors is None
 
+    def _odd_texts(self, name: str, place: int) -> list[tuple[int, str]]:
+        """Return the odd texts of a column; numbers shown with leading zeros are texts only in a column of texts."""
+        odd = self._odd.texts[place]
+        return odd if self._types.get(name) == "text" else [(row, text) for row, text in odd if not text.isdecimal()]
+
+    def _with_merged(self, texts: pa.Array, place: int) -> pa.Array:
+        """Return a column with the value of merged cells in each of their rows, as a person reads it."""
+        for merged in self._odd.merged:
+            top, end = merged.rows.start - self._first, min(merged.rows.stop - self._first, len(texts))
+            if list(merged.columns) == [place] and 0 <= top < end:
+                filled = pa.array([texts[top].as_py()] * (end - top), pa.string())
+                texts = pa.concat_arrays([texts[:top], filled, texts[end:]])
+        return texts
+
     def _with_odd(self, texts: pa.Array, odd: Sequence[tuple[int, str]]) -> pa.Array:
         mask = np.zeros(len(texts), bool)
         mask[[row - self._first for row, _ in odd]] = True
         return pc.replace_with_mask(texts, mask, pa.array([text for _, text in odd], pa.string()))
+
+
+def row_cells(path: Path, sheet: str, row: int) -> list[str]:
+    """Return the texts of the cells of a row of a sheet, counted from 1."""
+    loaded = fastexcel.read_excel(path).load_sheet(sheet, header_row=None, skip_rows=row - 1, n_rows=1, dtypes="string")
+    return [column[0].as_py() or "" for column in loaded.to_arrow().columns]
 
 
 def _without_nul(texts: pa.Array) -> pa.Array:

@@ -2,8 +2,9 @@
 
 import datetime as dt
 import posixpath
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -15,6 +16,8 @@ _BOOK = "xl/workbook.xml"
 _RELATIONS = "xl/_rels/workbook.xml.rels"
 _WORKSHEET = "/worksheet"
 _STRINGS = "/sharedStrings"
+_STYLES = "/styles"
+_PADDED = re.compile(r"00+")
 _TRUE = ("1", "true")
 
 
@@ -36,12 +39,15 @@ class WorkbookParts:
         strings: the part in the zip with the shared strings; None if there is none.
         day_0: day 0 of its serial dates, without time zone.
         recalculated: whether formulas are to be calculated on opening (`fullCalcOnLoad`).
+        padded: number of digits with which a cell style such as `000000` shows a whole number; by the style's number
+            as cells have it.
     """
 
     sheets: tuple[SheetPart, ...]
     strings: str | None
     day_0: dt.datetime
     recalculated: bool
+    padded: Mapping[str, int]
 
 
 def workbook_parts(path: Path) -> WorkbookParts:
@@ -52,6 +58,7 @@ def workbook_parts(path: Path) -> WorkbookParts:
     """
     targets: dict[str, str] = {}
     strings: list[str] = []
+    styles: list[str] = []
     listed: list[tuple[str, str, bool]] = []
     properties = {"date1904": "", "fullCalcOnLoad": ""}
 
@@ -62,6 +69,8 @@ def workbook_parts(path: Path) -> WorkbookParts:
                 targets[attributes["Id"]] = part
             elif attributes["Type"].endswith(_STRINGS):
                 strings.append(part)
+            elif attributes["Type"].endswith(_STYLES):
+                styles.append(part)
 
     def element(name: str, attributes: dict[str, str]) -> None:
         if name == "sheet":
@@ -81,7 +90,28 @@ def workbook_parts(path: Path) -> WorkbookParts:
         next(iter(strings), None),
         day_0,
         properties["fullCalcOnLoad"] in _TRUE,
+        _padded_styles(path, styles[0]) if styles else {},
     )
+
+
+def _padded_styles(path: Path, part: str) -> dict[str, int]:
+    digits: dict[str, int] = {}
+    padded: dict[str, int] = {}
+    number, within = 0, False
+
+    def element(name: str, attributes: dict[str, str]) -> None:
+        nonlocal number, within
+        if name == "numFmt" and _PADDED.fullmatch(attributes["formatCode"]):
+            digits[attributes["numFmtId"]] = len(attributes["formatCode"])
+        elif name in ("cellStyleXfs", "cellXfs", "cellStyles"):
+            within = name == "cellXfs"
+        elif name == "xf" and within:
+            if attributes.get("numFmtId") in digits:
+                padded[str(number)] = digits[attributes["numFmtId"]]
+            number += 1
+
+    parse_part(path, part, element)
+    return padded
 
 
 def parse_part(

@@ -24,7 +24,7 @@ from typing import Any, NoReturn, ParamSpec, TypeVar, cast
 
 import psutil
 
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.settings import ENV_PREFIX
 
 IDLE_SECONDS = 3.0

@@ -10,7 +10,7 @@ from typing import Any
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.rows.dates import DateRule
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.upload import ParsedUpload, read_upload
 from failure_platform.resources.storage.disk_space import room_for
 from failure_platform.resources.uploads.inbox import Inbox

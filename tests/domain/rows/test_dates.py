@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from failure_platform.domain.rows.dates import DateReading, DateRule
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.settings import Settings
 from support.dated_uploads import DAY, FAR, ISO, MONTH, OPEN, Upload, knr, moments, written

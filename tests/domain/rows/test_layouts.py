@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.rows.layouts import UploadRefusedError, find_header, find_separator, split_line
+from failure_platform.domain.rows.delimited import find_separator, split_line
+from failure_platform.domain.rows.layouts import find_header
 from failure_platform.domain.rows.line_numbers import row_lines
+from failure_platform.domain.rows.refusals import UploadRefusedError
 
 STATUS = CONTRACTS["status"]
 FALHAS = CONTRACTS["falhas"]

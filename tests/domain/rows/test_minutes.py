@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from failure_platform.domain.rows.dates import DateReading, DateRule
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from support.dated_uploads import DAY, FAR, ISO, MONTH, Upload, knr, written
 
 

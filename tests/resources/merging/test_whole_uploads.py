@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.lake import views
 from support.merging_plant import HEADERS, Plant, csv, measured
 

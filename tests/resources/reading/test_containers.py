@@ -11,7 +11,7 @@ import zlib
 import pytest
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.containers import Limits
 from failure_platform.resources.reading.upload import read_upload
 from failure_platform.resources.uploads.reader_process import ReaderProcess

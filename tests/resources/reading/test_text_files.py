@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from support.upload_files import FALHAS, STATUS, placed, quarantine_ids, reader, rejected
 
 CUT = "line: the last line has no line end, so it may be cut short; add a line end or export again"
@@ -28,9 +28,9 @@ def test_a_last_line_without_end_is_set_aside(read):
 
 @pytest.mark.fault(11)
 def test_a_cut_line_names_no_person(read):
-    """In a line without its end, a person's identifier may be in any cell."""
+    """In a line without its end, a person's identifier may be in any cell: only vehicle and times are kept."""
     received = read(FALHAS + FALHAS.split("\n")[1][:50], "falhas")
-    assert rejected(received) == [(None, 3, CUT, '{"cells": [], "withheld": "the rest may name a person"}')]
+    assert rejected(received) == [(None, 3, CUT, '{"cells": ["2023-2056234"], "withheld": "the rest may name a person"}')]
 
 
 RICH = (

@@ -6,7 +6,7 @@ import gzip
 import pytest
 
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.pseudonyms import pseudonyms
 from support.upload_files import (
     FALHAS,

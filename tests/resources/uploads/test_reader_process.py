@@ -20,7 +20,7 @@ import pytest
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.dates import DateRule
-from failure_platform.domain.rows.layouts import UploadRefusedError
+from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.uploads.inbox import Inbox, UploadVanishedError
 from failure_platform.resources.uploads.reader_process import IDLE_SECONDS, ReaderProcess
