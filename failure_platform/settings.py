@@ -61,6 +61,10 @@ class Settings(BaseSettings):
         frozenset(),
         description="Upload kinds of which times to the hour are taken where an export prints the month as minutes.",
     )
+    accepted_clocks: frozenset[str] = Field(
+        frozenset(),
+        description="Upload kinds whose times of day are taken as they are: all midnight, or never after 12:59.",
+    )
     settle_seconds: float = Field(1.0, ge=0, description="A file is picked up once unchanged for this long.")
     uploads_per_run: int = Field(1000, ge=1, description="Most uploads that one run takes from a backlog.")
     reading_memory: ByteSize = Field(
@@ -105,7 +109,7 @@ class Settings(BaseSettings):
             for name, section in sections.items()
         }
 
-    @field_validator("date_order", "hour_precision")
+    @field_validator("date_order", "hour_precision", "accepted_clocks")
     @classmethod
     def _known_kinds(cls, by_kind: Collection[str]) -> Collection[str]:
         if not by_kind:

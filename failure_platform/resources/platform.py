@@ -66,4 +66,7 @@ class Platform:
 
 
 def _date_rules(settings: Settings) -> dict[str, DateRule]:
-    return {kind: DateRule(settings.date_order.get(kind), kind in settings.hour_precision) for kind in CONTRACTS}
+    return {
+        kind: DateRule(settings.date_order.get(kind), kind in settings.hour_precision, kind in settings.accepted_clocks)
+        for kind in CONTRACTS
+    }

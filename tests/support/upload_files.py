@@ -1,5 +1,6 @@
 """Files as a plant drops them: what the tests of reading share."""
 
+import datetime
 import io
 import re
 import zipfile
@@ -8,6 +9,8 @@ import openpyxl
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.domain.rows.dates import DateRule
+from failure_platform.resources.merging.validated_rows import validate_rows
 from failure_platform.resources.reading.upload import read_upload
 from failure_platform.resources.storage.scratch_database import scratch
 
@@ -26,9 +29,10 @@ FALHAS = (
 
 
 def reader(folder):
-    """Return the function that writes content to a file of any name and reads it as a kind."""
+    """Return the function that writes content to a file of any name and reads it as a kind; days need no time."""
 
     def read(content, kind="status", name="upload.csv", **options):
+        options.setdefault("date_rule", DateRule(any_clock=True))
         path = folder / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return read_upload(path, CONTRACTS[kind], folder / "work", person_key=KEY, **options)
@@ -115,3 +119,23 @@ def in_sheet(content, old, new):
         return part.replace(old, new)
 
     return rezipped(content, change)
+
+
+def lake_rows(received, *columns):
+    """Return these columns of the good rows of an upload, as they would be merged, in the order of the file."""
+    validated = _validated(received)
+    with scratch(received.folder) as con:
+        names = ", ".join(f'"{name}"' for name in columns)
+        found = con.execute(f'SELECT {names} FROM ({validated.good_sql}) ORDER BY "row"').fetchall()
+    return [row[0] if len(columns) == 1 else row for row in found]
+
+
+def quarantined(received):
+    """Return the reasons of each row and line that would go to quarantine."""
+    validated = _validated(received)
+    rows = pq.read_table(validated.bad).to_pylist() if validated.quarantined else []
+    return [reason for row in sorted(rows, key=lambda row: row["line"]) for reason in row["reasons"]]
+
+
+def _validated(received):
+    return validate_rows(CONTRACTS[received.kind], received, datetime.datetime(2030, 1, 1))

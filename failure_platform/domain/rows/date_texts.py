@@ -4,14 +4,15 @@ from typing import Any
 
 import ibis
 
-from failure_platform.domain.rows.cell_texts import full_match, stripped
+from failure_platform.domain.rows.cell_texts import full_match, normal_form
 from failure_platform.domain.rows.dates import DateReading
 
 _CLOCK = r"([ T][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?"
 _ISO = r"([0-9]{4})-([0-9]{1,2})-([0-9]{1,2})(" + _CLOCK + ")"
-_SLASHED = r"([0-9]{1,2})/([0-9]{1,2})/([0-9]{4})(" + _CLOCK + ")"
+_SLASHED = r"([0-9]{1,2})[/-]([0-9]{1,2})[/-]([0-9]{4})(" + _CLOCK + ")"
+_DOTTED = r"([0-9]{1,2})\.([0-9]{1,2})\.([0-9]{4})(" + _CLOCK + ")"
 _CANONICAL = "[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}.*"
-_ISO_MONTH, _ISO_DAY, _ISO_MINUTE = slice(5, 7), slice(8, 10), slice(14, 16)
+_ISO_MONTH, _ISO_DAY, _ISO_HOUR, _ISO_MINUTE = slice(5, 7), slice(8, 10), slice(11, 13), slice(14, 16)
 _CANONICAL_LENGTH = len("2023-05-08 10:00:00")
 
 _CLEARLY_NEARER = 21  # days
@@ -36,25 +37,26 @@ def is_canonical_timestamp(text: Any, value: Any) -> Any:
 
 
 def timestamp(text: Any, knr: Any, reading: DateReading) -> Any:
-    """Return the time that a stripped text writes, NULL if it writes none.
+    """Return the time that a text in normal form writes, NULL if it writes none.
 
     This is the only parser of times: validation types with it, and `clock` counts with it.
 
     Args:
-        text: the stripped text.
+        text: the text in normal form.
         knr: the row's KNR, which need not be valid; gives the production week where each row is read by itself.
         reading: how the upload's dates are read.
     """
-    iso, slashed = full_match(text, _ISO), full_match(text, _SLASHED)
+    iso, slashed, dotted = full_match(text, _ISO), full_match(text, _SLASHED), full_match(text, _DOTTED)
     written = _swapped(text) if reading.iso_swapped else text
     if reading.slashed == "each_row":
-        return ibis.cases((iso, written.try_cast("timestamp")), (slashed, _each_row(text, knr)))
+        certain = ibis.cases((iso, written), (dotted, _with_points(text))).try_cast("timestamp")
+        return ibis.cases((slashed, _each_row(text, knr)), else_=certain)
     ordered = _day_first(text) if reading.slashed == "day_first" else _month_first(text)
-    return ibis.cases((iso, written), (slashed, ordered)).try_cast("timestamp")
+    return ibis.cases((iso, written), (slashed, ordered), (dotted, _with_points(text))).try_cast("timestamp")
 
 
 def is_ambiguous(text: Any, knr: Any) -> Any:
-    """Return whether a stripped text with slashes can be two dates, and its row does not show which one is meant."""
+    """Return whether a text in normal form with slashes can be two dates, and its row does not show which."""
     first, second = _day_first(text).try_cast("timestamp"), _month_first(text).try_cast("timestamp")
     both = full_match(text, _SLASHED) & first.notnull() & second.notnull()
     return both & _each_row(text, knr).isnull()
@@ -66,28 +68,32 @@ def evidence(rows: ibis.Table) -> ibis.Table:
     Returns:
         one row with the fields of `domain.rows.dates.Evidence`.
     """
-    text = stripped(rows.DATA)
-    slashed, iso = full_match(text, _SLASHED), full_match(text, _ISO)
-    texts = rows.select("KNR", text=text, slashed=slashed, iso=iso)
-    texts = texts.filter(texts.slashed | texts.iso)
-    first = ibis.cases((texts.slashed, _day_first(texts.text)), else_=texts.text)
-    second = ibis.cases((texts.slashed, _month_first(texts.text)), else_=_swapped(texts.text))
+    text = normal_form(rows.DATA)
+    slashed, iso, dotted = full_match(text, _SLASHED), full_match(text, _ISO), full_match(text, _DOTTED)
+    texts = rows.select("KNR", text=text, slashed=slashed, iso=iso, dotted=dotted)
+    texts = texts.filter(texts.slashed | texts.iso | texts.dotted)
+    first = ibis.cases(
+        (texts.slashed, _day_first(texts.text)), (texts.dotted, _with_points(texts.text)), else_=texts.text
+    )
+    second = ibis.cases((texts.slashed, _month_first(texts.text)), (texts.iso, _swapped(texts.text)))
     both = texts.mutate(
         first=first.try_cast("timestamp"),
         second=second.try_cast("timestamp"),
-        produced=_production(stripped(texts.KNR)),
+        produced=_production(normal_form(texts.KNR)),
     )
-    only_first = both.first.notnull() & both.second.isnull()
+    only_first = both.first.notnull() & both.second.isnull() & ~both.dotted
     only_second = both.second.notnull() & both.first.isnull()
     either = both.first.notnull() & both.second.notnull() & (both.first != both.second)
     near_first, near_second = _nearer(both.produced, both.first, both.second)
     return both.aggregate(
         dates=both.count(where=both.first.notnull() | both.second.notnull()),
+        dotted=both.count(where=both.dotted & both.first.notnull()),
         only_first=both.count(where=only_first),
         only_second=both.count(where=only_second),
         either=both.count(where=either),
         vehicles_first=both.KNR.nunique(where=either & near_first),
         vehicles_second=both.KNR.nunique(where=either & near_second),
+        dotted_example=both.text.min(where=both.dotted).fill_null(""),
         first_example=both.text.min(where=only_first).fill_null(""),
         second_example=both.text.min(where=only_second).fill_null(""),
         either_example=both.text.min(where=either).fill_null(""),
@@ -100,29 +106,52 @@ def clear_day(rows: ibis.Table) -> ibis.Table:
     return rows.filter(full_match(text, _CANONICAL), text[_ISO_DAY] > "12").limit(1)
 
 
-def clear_minute(rows: ibis.Table) -> ibis.Table:
-    """Return one of `rows` (KNR, DATA: texts) with an ISO date whose minutes are not its month, if there is one."""
+def clear_swap(rows: ibis.Table) -> ibis.Table:
+    """Return one of `rows` (KNR, DATA: texts) that has a number above 12 in the month's place, if there is one."""
     text = rows.DATA
-    return rows.filter(full_match(text, _CANONICAL), text[_ISO_MONTH] != text[_ISO_MINUTE]).limit(1)
+    return rows.filter(full_match(text, _CANONICAL), text[_ISO_MONTH] > "12").limit(1)
+
+
+def clear_clock(rows: ibis.Table) -> ibis.Table:
+    """Return one of `rows` (KNR, DATA: texts) with an ISO date in the afternoon whose minutes are not its month."""
+    text = rows.DATA
+    return rows.filter(
+        full_match(text, _CANONICAL), text[_ISO_HOUR] > "12", text[_ISO_MONTH] != text[_ISO_MINUTE]
+    ).limit(1)
 
 
 def clock(rows: ibis.Table, reading: DateReading) -> ibis.Table:
-    """Return statistics of the clock times of `rows` (KNR, DATA: texts): one row with the fields of `dates.Clock`."""
-    timed = rows.filter(rows.DATA.contains(":"))
-    texts = timed.select(text=timed.DATA, at=timestamp(stripped(timed.DATA), stripped(timed.KNR), reading))
+    """Return statistics of the clock times of `rows` (KNR, DATA: texts): one row with the fields of `clocks.Clock`."""
+    texts = rows.select(
+        text=rows.DATA,
+        timed=rows.DATA.contains(":"),
+        at=timestamp(normal_form(rows.DATA), normal_form(rows.KNR), reading),
+    )
     texts = texts.filter(texts["at"].notnull())
-    at = texts["at"]
+    at, timed = texts["at"], texts.timed
+    hour = at.hour()
     return texts.aggregate(
-        rows=texts.count(),
-        minute_is_month=texts.count(where=at.minute() == at.month()),
-        hours=at.truncate("h").nunique(),
-        months=(at.year() * 12 + at.month()).nunique(),
+        rows=texts.count(where=timed),
+        minute_is_month=texts.count(where=timed & (at.minute() == at.month())),
+        without=texts.count(where=~timed),
+        midnight=texts.count(where=at == at.truncate("D")),
+        afternoon=texts.count(where=timed & ((hour == 0) | (hour > 12))),
+        noon=texts.count(where=timed & (hour == 12)),
+        early=texts.count(where=timed & (hour >= 1) & (hour <= 3)),
+        hours_of_day=hour.nunique(where=timed),
+        days=at.truncate("D").nunique(),
+        hours=at.truncate("h").nunique(where=timed),
+        months=(at.year() * 12 + at.month()).nunique(where=timed),
         example=texts.text.min().fill_null(""),
     )
 
 
 def _day_first(text: Any) -> Any:
     return text.re_replace(f"^{_SLASHED}$", r"\3-\2-\1\4")
+
+
+def _with_points(text: Any) -> Any:
+    return text.re_replace(f"^{_DOTTED}$", r"\3-\2-\1\4")
 
 
 def _month_first(text: Any) -> Any:

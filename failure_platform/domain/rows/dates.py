@@ -5,7 +5,7 @@ order of day and month is decided by the dates that can be read in one way only,
 the weeks in which the vehicles were built. Where neither decides, a setting does; without it the upload is refused.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from failure_platform.domain.rows.refusals import UploadRefusedError
@@ -14,9 +14,6 @@ Order = Literal["day_first", "month_first"]
 
 _MIN_VEHICLES = 3
 _MIN_AGREEMENT = 0.95
-# By chance, a minute equals the month once in sixty times. A job at a fixed minute may always match one month, but
-# hardly two.
-_HOURS_BY_CHANCE, _HOURS_BY_CHANCE_IN_ONE_MONTH, _ROWS_BY_CHANCE_IN_ONE_MONTH = 4, 6, 20
 _WHERE = "column DATA"
 
 
@@ -46,10 +43,13 @@ class DateRule:
     Args:
         order: the order of day and month where nothing else decides; None: the upload is refused then.
         to_the_hour: whether times to the hour are accepted from an export that prints the month in place of minutes.
+        any_clock: whether times of day are taken as they are, also from a clock of twelve hours or without a time of
+            day.
     """
 
     order: Order | None = None
     to_the_hour: bool = False
+    any_clock: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Evidence:
     For slashes the first reading is day first, the second month first; for ISO dates as written, and swapped.
 
     Args:
-        dates: number of dates.
+        dates: number of dates; `dotted` of them are written with points, which are day first wherever they are written.
         only_first: dates that are valid in the first reading only; `only_second` in the second.
         either: dates that are valid in both readings, as two different days.
         vehicles_first: vehicles with such a date whose first reading is clearly nearer to their production week;
@@ -68,11 +68,13 @@ class Evidence:
     """
 
     dates: int = 0
+    dotted: int = 0
     only_first: int = 0
     only_second: int = 0
     either: int = 0
     vehicles_first: int = 0
     vehicles_second: int = 0
+    dotted_example: str = ""
     first_example: str = ""
     second_example: str = ""
     either_example: str = ""
@@ -98,39 +100,8 @@ class Evidence:
         return f"by the vehicles' production weeks ({share:.0%} of {self.vehicles:,} vehicles)".replace("%", " %")
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Statistics of the clock times of a column.
-
-    Args:
-        rows: number of dates with a clock time; in `minute_is_month` of them the minutes equal the month.
-        hours: number of distinct hours, each of a certain day; `months` likewise.
-        example: one of them; empty without any.
-    """
-
-    rows: int = 0
-    minute_is_month: int = 0
-    hours: int = 0
-    months: int = 0
-    example: str = ""
-
-    @property
-    def may_show_the_month(self) -> bool:
-        """Whether every row is consistent with the month printed in place of the minutes."""
-        return self.minute_is_month == self.rows
-
-    @property
-    def shows_the_month(self) -> bool:
-        """Whether the month is printed in place of the minutes, beyond chance."""
-        if not self.rows or not self.may_show_the_month:
-            return False
-        if self.months > 1:
-            return self.hours >= _HOURS_BY_CHANCE
-        return self.hours >= _HOURS_BY_CHANCE_IN_ONE_MONTH and self.rows >= _ROWS_BY_CHANCE_IN_ONE_MONTH
-
-
 def decide(kind: str, slashed: Evidence, iso: Evidence, rule: DateRule) -> tuple[DateReading, str]:
-    """Return how the dates of a column with slashes are read, and why, in words.
+    """Return how the dates of a column with slashes or points are read, and why, in words.
 
     Where the column contradicts itself, two exports were mixed, and one row is no evidence for the next. Unless the
     settings name the order, each row is then read by itself, and the ambiguous ones are set aside one by one. Refusing
@@ -139,32 +110,32 @@ def decide(kind: str, slashed: Evidence, iso: Evidence, rule: DateRule) -> tuple
     Raises:
         UploadRefusedError: there is no evidence and no setting, or the evidence contradicts the setting.
     """
-    reading, words = _slashed(kind, slashed, rule)
+    if slashed.dates == slashed.dotted:
+        reading, words = "day_first", f"day first ({slashed.dotted:,} with points)"
+    else:
+        reading, words = _slashed(kind, slashed, rule)
     if not slashed.either and iso.either and not iso.only_first:
         swapped, iso_words = _perhaps_swapped(iso, slashed)
         return DateReading(reading, iso_swapped=swapped), f"{words}; {iso_words}"
     return DateReading(reading), f"{words}; ISO as written" if iso.dates else words
 
 
-def check_clock(kind: str, clock: Clock, reading: DateReading, words: str, rule: DateRule) -> tuple[DateReading, str]:
-    """Return how times are read and why: `reading` and its `words`, changed where minutes show the month.
+def decide_iso(iso: Evidence) -> tuple[DateReading, str]:
+    """Return how a column of ISO dates is read in which none has a day above 12, and why, in words.
 
-    Raises:
-        UploadRefusedError: the export prints the month in the minutes' place, and the settings do not accept that.
+    Such dates can all be swapped, by a spreadsheet or an export: then they are far from the weeks in which the vehicles
+    were built, and near to them once they are swapped back.
     """
-    if rule.to_the_hour and clock.rows and clock.may_show_the_month:
-        hours = f"times kept to the hour, since the minutes show the month in all {clock.rows:,} of them"
-        return replace(reading, to_the_hour=True), f"{words}; {hours}"
-    if not clock.shows_the_month:
-        return reading, words
-    raise UploadRefusedError(
-        f"The minutes of DATA show the month in all {clock.rows:,} rows with a time, such as '{clock.example}'",
-        _WHERE,
-        "The export printed the month where the minutes belong, so the true minutes are lost: the same row from a "
-        "correct export would look like another one, and rows within an hour would stand in the wrong order.",
-        "Export again with the format code of minutes (Oracle HH24:MI, not HH24:MM; strftime %M, not %m). Or accept "
-        f'times to the hour: set hour_precision = ["{kind}"] in settings.toml, and materialise this partition again.',
-    )
+    if iso.only_second:
+        dates = f"{iso.only_second:,} {'date shows' if iso.only_second == 1 else 'dates show'} it"
+        return DateReading(iso_swapped=True), f"year, day, month ({dates})"
+    if iso.majority == "second":
+        swapped = f"ISO dates swapped back, since day and month were swapped in all of them, {iso.agreement}"
+        return DateReading(iso_swapped=True), swapped
+    if iso.vehicles_second > iso.vehicles_first:
+        nearer = f"{iso.vehicles_second:,} of {iso.vehicles:,} vehicles were built nearer to the swapped date"
+        return AS_WRITTEN, f"ISO as written, though {nearer}: look at it"
+    return AS_WRITTEN, "ISO"
 
 
 def _slashed(kind: str, shown: Evidence, rule: DateRule) -> tuple[Literal["day_first", "month_first", "each_row"], str]:
@@ -200,12 +171,13 @@ def _words(order: Order) -> str:
 def _perhaps_swapped(iso: Evidence, slashed: Evidence) -> tuple[bool, str]:
     """Return whether a spreadsheet swapped the dates that fit its own order and left the others as text, and why."""
     if iso.majority is None:
+        example = slashed.first_example or slashed.second_example or slashed.dotted_example
         raise UploadRefusedError(
             f"It cannot be told whether {iso.either:,} ISO dates have day and month swapped, such as "
             f"'{iso.either_example}'",
             _WHERE,
             f"Every ISO date could be either, and every date with slashes has a part above 12, such as "
-            f"'{slashed.first_example or slashed.second_example}'. That is what a spreadsheet leaves behind when it "
+            f"'{example}'. That is what a spreadsheet leaves behind when it "
             "opens dates of another order: it swaps those it can. The production weeks of the vehicles do not decide.",
             "Export again straight from the source system, with dates written YYYY-MM-DD HH:MM:SS, and do not open "
             "the file in a spreadsheet before dropping it.",

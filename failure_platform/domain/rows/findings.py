@@ -6,6 +6,11 @@ from typing import Any
 
 _MAX_NAMES = 20
 _CONTAINERS = {"csv": "text table (csv)", "xlsx": "Excel workbook (xlsx)", "gzip": "compressed with gzip"}
+_SINGLE_BYTE = {
+    "cp1252": "Windows-1252 (Western European)",
+    "latin-1": "Latin-1 (Western European)",
+    "cp850": "code page 850 (Western European, of a command window)",
+}
 _ENCODINGS = {
     "utf-8": "UTF-8",
     "utf-8-sig": "UTF-8 with a byte order mark",
@@ -13,8 +18,8 @@ _ENCODINGS = {
     "utf-16-le": "UTF-16 without a byte order mark",
     "utf-16-be": "UTF-16 (big endian) without a byte order mark",
     "utf-32": "UTF-32",
-    "cp1252": "Windows-1252 (Western European)",
-    "latin-1": "Latin-1 (Western European)",
+    **_SINGLE_BYTE,
+    **{f"{name} and utf-8": f"{words}, some lines in UTF-8" for name, words in _SINGLE_BYTE.items()},
 }
 _SEPARATORS = {"comma": "comma  ,", "semicolon": "semicolon  ;", "tab": "tab", "bar": "bar  |"}
 
@@ -104,6 +109,7 @@ _FINDINGS: Mapping[str, tuple[str, Callable[[Any], str]]] = MappingProxyType(
             _count("row", then=", in quarantine, the name withheld"),
         ),
         "dates": ("dates are read as", lambda words: "year-month-day (ISO)" if words == "ISO" else words),
+        "numbers": ("numbers", str),
         "rows": ("rows with values", lambda number: f"{number:,}"),
         "rejected_lines": ("lines that are no rows", _count("line", then=", in quarantine")),
         "empty_rows": ("rows without any value", _count("row", then=", passed over")),

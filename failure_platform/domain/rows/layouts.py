@@ -106,11 +106,14 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
         UploadRefusedError: no header, a required column missing or named twice, or another kind's header.
     """
     searched = rows[:HEADER_WITHIN]
-    best = max(range(len(searched)), key=lambda place: len(named_columns(searched[place], contract)), default=None)
-    names = searched[best] if best is not None else ()
-    found = named_columns(names, contract)
+    named = [named_columns(cells, contract) for cells in searched]
+    required = {column.name for column in contract.columns if column.required}
+    complete = (place for place, found in enumerate(named) if required <= set(found))
+    # The first complete header counts; a further one below it is found when the rows are read.
+    best = next(complete, max(range(len(searched)), key=lambda place: len(named[place]), default=None))
+    names, found = (searched[best], named[best]) if best is not None else ((), Counter[str]())
     missing = [column.name for column in contract.columns if column.required and column.name not in found]
-    _refuse_other_kind(searched, contract, where, len(found), complete=not missing)
+    _refuse_other_kind(searched if missing else searched[: best + 1], contract, where, len(found), complete=not missing)
     if best is None or not found:
         raise UploadRefusedError(
             f"No header of {contract.kind} was found",

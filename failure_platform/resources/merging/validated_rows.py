@@ -11,8 +11,7 @@ import ibis
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Column, Contract
-from failure_platform.domain.rows.dates import DateReading
-from failure_platform.domain.rows.validation import steps
+from failure_platform.domain.rows.validation import Reading, steps
 from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.storage.scratch_database import scratch
@@ -82,7 +81,7 @@ def validate_rows(
 
     Args:
         contract: the rules for the rows.
-        received: the rows, and how their dates are read.
+        received: the rows, and how their texts are read.
         received_at: when the upload arrived.
         con: a scratch database. Opening one costs as much as validating a small upload, so uploads share one.
         threads: of a scratch database made here, as `memory_limit`.
@@ -119,15 +118,16 @@ def row_hash_sql(contract: Contract) -> str:
 
 def _validation_sql(contract: Contract, received: ParsedUpload, latest: datetime) -> str:
     rows = f"SELECT *, TIMESTAMP '{latest.isoformat(' ')}' AS latest FROM ({received.rows_sql()})"
-    validation = _steps_sql(contract, received.dates)
+    validation = _steps_sql(contract, received.reading)
     return f"WITH rows AS ({rows}), {validation} SELECT *, {row_hash_sql(contract)} AS row_hash FROM validated"
 
 
 @cache
-def _steps_sql(contract: Contract, dates: DateReading) -> str:
+def _steps_sql(contract: Contract, reading: Reading) -> str:
     # Writing the SQL takes longer than validating a small upload.
     return ", ".join(
-        f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})" for step in steps(contract, "rows", dates)
+        f"{step.name} AS ({ibis.to_sql(step.expression, dialect='duckdb')})"
+        for step in steps(contract, "rows", reading)
     )
 
 

@@ -1,7 +1,7 @@
 """Runs the queries for the evidence in an upload's date column; `domain.rows.dates` decides on it.
 
-Nearly all files have ISO dates with correct minutes, which a single row proves. So the column is only searched for a
-slash; the more expensive queries run on dates with slashes, and on all dates only if no single row is proof.
+Nearly all files have ISO dates with a day above 12 and correct times, which single rows prove. So the column is only
+searched for other forms; the more expensive queries run on those, and on all dates only if no single row is proof.
 """
 
 from collections.abc import Callable
@@ -11,9 +11,11 @@ from typing import Any
 import duckdb
 import ibis
 
-from failure_platform.domain.rows.date_texts import clear_day, clear_minute, clock, evidence
-from failure_platform.domain.rows.dates import AS_WRITTEN, Clock, DateReading, DateRule, Evidence, check_clock, decide
+from failure_platform.domain.rows.clocks import Clock, check_clock
+from failure_platform.domain.rows.date_texts import clear_clock, clear_day, clear_swap, clock, evidence
+from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule, Evidence, decide, decide_iso
 
+_FIRST_ROWS = 20_000
 _ROWS = ibis.table({"KNR": "string", "DATA": "string"}, name="dated")
 
 
@@ -21,19 +23,33 @@ def date_reading(con: duckdb.DuckDBPyConnection, kind: str, rows: str, rule: Dat
     """Return how the dates of `rows`, a SELECT with KNR and DATA as text, are read, and why, in words.
 
     Raises:
-        UploadRefusedError: day and month are ambiguous, or minutes show the month; the message names the setting.
+        UploadRefusedError: day and month are ambiguous, or the times of day are wrong; the message names the setting.
     """
-    slashed = f"""SELECT * FROM ({rows}) WHERE contains("DATA", '/')"""
-    reading, words = AS_WRITTEN, "ISO"
-    if con.execute(f"{slashed} LIMIT 1").fetchall() and (in_slashes := _evidence(con, slashed)).dates:
+    # An ISO date begins with the four figures of a year; the day or month of the other forms has two at most.
+    in_year = """"DATA"[2] BETWEEN '0' AND '9' AND "DATA"[3] BETWEEN '0' AND '9'"""
+    other = f"SELECT * FROM ({rows}) WHERE NOT ({in_year})"
+    has_clear_day = bool(con.execute(f"WITH dated AS ({rows}) {_sql(clear_day)}").fetchall())
+    if con.execute(f"{other} LIMIT 1").fetchall() and (in_other := _evidence(con, other)).dates:
         # One unambiguous day is evidence for all ISO dates; without one, all are counted.
         iso = _evidence(con, f"WITH dated AS ({rows}) {_sql(clear_day)}")
         if not iso.dates:
-            iso = _evidence(con, f"""SELECT * FROM ({rows}) WHERE NOT contains("DATA", '/')""")
-        reading, words = decide(kind, in_slashes, iso, rule)
-    if not reading.iso_swapped and con.execute(f"WITH dated AS ({rows}) {_sql(clear_minute)}").fetchall():
+            iso = _evidence(con, f"SELECT * FROM ({rows}) WHERE {in_year}")
+        reading, words = decide(kind, in_other, iso, rule)
+    elif has_clear_day:
+        reading, words = AS_WRITTEN, "ISO"
+    else:
+        reading, words = decide_iso(_iso_evidence(con, rows))
+    if not reading.iso_swapped and con.execute(f"WITH dated AS ({rows}) {_sql(clear_clock)}").fetchall():
         return reading, words
     return check_clock(kind, Clock(**_first_row(con, _clock_sql(reading), rows)), reading, words, rule)
+
+
+def _iso_evidence(con: duckdb.DuckDBPyConnection, rows: str) -> Evidence:
+    """Return the evidence in ISO dates without a day above 12: of the first ones, where these are as written."""
+    swap = con.execute(f"WITH dated AS ({rows}) {_sql(clear_swap)}").fetchall()
+    if not swap and (first := _evidence(con, f"SELECT * FROM ({rows}) LIMIT {_FIRST_ROWS}")).majority == "first":
+        return first
+    return _evidence(con, rows)
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, rows: str) -> Evidence:

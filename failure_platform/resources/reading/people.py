@@ -11,12 +11,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import Contract
+from failure_platform.domain.rows.cell_texts import normal_text
 from failure_platform.domain.rows.layouts import FAULT
 from failure_platform.resources.storage import sql_text
 
-# A value that stands this many times as often in another column is a value of that column, such as a hall that one
-# shifted row brought into the personal column.
-_TIMES_AS_OFTEN = 10
 _WORD = re.compile(r"\w{4,}")
 
 
@@ -37,7 +35,7 @@ def withhold_people(
         the number of rows that are faulty now.
     """
     pseudonyms = {
-        person.strip().upper(): name for person, name in people.items() if name is not None and person != name
+        normal_text(person).upper(): name for person, name in people.items() if name is not None and person != name
     }
     if not pseudonyms:
         return 0
@@ -80,8 +78,10 @@ def _replaced(rows: Path, contract: Contract, pseudonyms: Mapping[str, str]) -> 
     found: dict[str, dict[str, tuple[str, bool]]] = {}
     for name, texts in counts.items():
         for text, times in texts.items():
-            person = pseudonyms.get(text.strip().upper())
-            if person is not None and times < _TIMES_AS_OFTEN * named[person]:
+            person = pseudonyms.get(normal_text(text).upper())
+            # A value that stands more often in this column is a value of it, such as a station that a shifted row has
+            # in the personal column.
+            if person is not None and times <= named[person]:
                 found.setdefault(name, {})[text] = (person, True)
             elif person is None and (shown := _without_people(text, pseudonyms)) != text:
                 found.setdefault(name, {})[text] = (shown, False)

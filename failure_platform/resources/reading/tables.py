@@ -45,9 +45,8 @@ class FoundTable:
 
 
 def maybe_header(contract: Contract) -> str:
-    """Return the condition that every repeated header meets and nearly no row: no key column begins with a figure."""
-    keys = (c for c in contract.columns if c.key and not c.nullable and c.default is None)
-    return " AND ".join(f"coalesce({sql_text.name(c.name)} NOT BETWEEN '0' AND ':', true)" for c in keys)
+    """Return the condition that every repeated header meets and nearly no row: its vehicle begins with no figure."""
+    return f"coalesce({sql_text.name(contract.key[0])} NOT BETWEEN '0' AND ':', true)"
 
 
 def repeated_headers(con: duckdb.DuckDBPyConnection, contract: Contract, table: FoundTable, placed: str) -> int:

@@ -4,6 +4,7 @@ import codecs
 import os
 import re
 import shutil
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from failure_platform.domain.rows.layouts import HEADER_WITHIN
 from failure_platform.domain.rows.refusals import UploadRefusedError
 
 _CHUNK = 1 << 20
+MIXED = " and utf-8"
+"""Ends the name of an encoding where some lines are UTF-8."""
+
 LONGEST_LINE = 2_000_000
 """In bytes: DuckDB rejects longer lines, and a file without line ends must not fill the memory."""
 
@@ -25,8 +29,10 @@ _BLANK_LINE = re.compile(rb"^\r?\n", re.MULTILINE)
 # First complete non-ASCII characters in UTF-8, then incomplete ones, then bytes that are never part of one.
 _NON_ASCII = re.compile(
     rb"([\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})"
-    rb"|[\xe0-\xf4][\x80-\xbf]{0,2}|[\x80-\xff]"
+    rb"|([\xe0-\xf4][\x80-\xbf]{0,2}|[\x80-\xff])"
 )
+# The non-ASCII characters of the plants' languages: of two encodings, the right one gives more of them.
+_EXPECTED = frozenset("áàâãçéêíóôõúüäöñßÁÀÂÃÇÉÊÍÓÔÕÚÜÄÖÑ°ºª²³µ–’“”")
 _UNREADABLE = "\N{REPLACEMENT CHARACTER}".encode()
 
 
@@ -84,7 +90,9 @@ def open_text(source: Path, copy: Path) -> TextFile:
     """Detect the encoding and count the lines; write a copy in UTF-8 only if DuckDB cannot read the original.
 
     The encoding is that of a byte order mark, else UTF-16 by its zero bytes, else UTF-8 if all bytes are valid, or most
-    non-ASCII characters: then some are damaged. Else it is Windows-1252, or Latin-1 if a byte is undefined there.
+    non-ASCII characters: then some are damaged. Else it is Windows-1252 or code page 850, whichever gives more of the
+    characters of the plants' languages, or Latin-1 if a byte is undefined in Windows-1252. Single lines of such a file
+    may still be UTF-8.
 
     Raises:
         UploadRefusedError: the file holds only blanks.
@@ -92,13 +100,15 @@ def open_text(source: Path, copy: Path) -> TextFile:
     with source.open("rb") as raw:
         start = raw.read(1 << 16)
     encoding = _declared(start)
+    mixed = False
     scan = None if encoding.startswith(("utf-16", "utf-32")) else _scan(source)
     if scan is not None and not scan.valid_utf8 and not encoding.endswith("-sig"):
-        encoding = _undeclared(source)
+        encoding, mixed = _undeclared(source)
     damaged = False
     if scan is None or not scan.valid_utf8 or scan.mixed_line_ends:
-        _transcode(source, copy, encoding)
-        lossless = scan is not None and (scan.valid_utf8 or not encoding.startswith("utf"))
+        _transcode(source, copy, encoding, mixed=mixed)
+        lossless = scan is not None and (scan.valid_utf8 or not (encoding.startswith("utf") or mixed))
+        encoding += MIXED if mixed else ""
         source, scan = copy, _scan(copy)
         damaged = scan.unreadable > 0 and not lossless
     with source.open("rb") as raw:
@@ -211,29 +221,48 @@ def _decodes(decoder: codecs.IncrementalDecoder, chunk: bytes, *, final: bool = 
     return True
 
 
-def _undeclared(source: Path) -> str:
-    """Return the encoding of a file that is not valid UTF-8."""
+def _undeclared(source: Path) -> tuple[str, bool]:
+    """Return the encoding of a file that is not valid UTF-8, and whether some of its lines are."""
     decoder = codecs.getincrementaldecoder("cp1252")("strict")
-    characters, others, windows = 0, 0, True
+    characters, others, windows = 0, Counter[bytes](), True
     with source.open("rb") as raw:
         while chunk := raw.read(_CHUNK) + raw.readline(LONGEST_LINE):
             found = _NON_ASCII.findall(chunk)
-            characters += len(found) - found.count(b"")
-            others += found.count(b"")
+            others.update(lone for _, lone in found if lone)
+            characters += sum(1 for character, _ in found if character)
             windows = windows and _decodes(decoder, chunk)
     # A few damaged or truncated characters must not change how all others are read.
-    if characters and characters >= others:
-        return "utf-8"
-    return "cp1252" if windows else "latin-1"
+    if characters and characters >= others.total():
+        return "utf-8", False
+    if _expected(others, "cp850") > _expected(others, "cp1252"):
+        return "cp850", characters > 0
+    return "cp1252" if windows else "latin-1", characters > 0
 
 
-def _transcode(source: Path, copy: Path, encoding: str) -> None:
-    with (
-        source.open(encoding=encoding, newline=None, errors="replace") as text,
-        copy.open("w", encoding="utf-8", newline="") as out,
-    ):
-        while chunk := text.read(_CHUNK):
-            out.write(chunk)
+def _expected(others: Counter[bytes], encoding: str) -> int:
+    """Return how many of these characters an encoding gives that the plants' languages have."""
+    return sum(times for text, times in others.items() if set(text.decode(encoding, errors="replace")) <= _EXPECTED)
+
+
+def _transcode(source: Path, copy: Path, encoding: str, *, mixed: bool) -> None:
+    """Write a file in UTF-8 with LF as line end.
+
+    If it is `mixed`, each line is UTF-8 or in the encoding; one that is neither alone keeps what can be read of it.
+    """
+    if not mixed:
+        with (
+            source.open(encoding=encoding, newline=None, errors="replace") as text,
+            copy.open("w", encoding="utf-8", newline="") as out,
+        ):
+            while chunk := text.read(_CHUNK):
+                out.write(chunk)
+        return
+    with source.open("rb") as raw, copy.open("wb") as target:
+        while line := raw.readline(LONGEST_LINE):
+            kinds = {bool(character) for character, _ in _NON_ASCII.findall(line)}
+            if False in kinds:
+                line = line.decode("utf-8" if True in kinds else encoding, errors="replace").encode()
+            target.write(line.replace(b"\r\n", b"\n").replace(b"\r", b"\n"))
 
 
 def _last_line(path: Path) -> tuple[int, int]:

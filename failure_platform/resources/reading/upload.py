@@ -14,14 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
-from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule
+from failure_platform.domain.rows.dates import DateReading, DateRule
 from failure_platform.domain.rows.delimited import SEPARATORS, find_separator, head_records, split_line
 from failure_platform.domain.rows.formulas import ESCAPED_FORMULA
 from failure_platform.domain.rows.layouts import FAULT, Header, find_header, header_findings
+from failure_platform.domain.rows.numbers import NumberReading
 from failure_platform.domain.rows.refusals import UploadRefusedError
+from failure_platform.domain.rows.validation import PLAIN, Reading
 from failure_platform.resources.reading.containers import Limits, container_of, gunzip, inspected_workbook
 from failure_platform.resources.reading.csv_rows import CsvTable, read_csv_rows
 from failure_platform.resources.reading.date_evidence import date_reading
+from failure_platform.resources.reading.number_evidence import number_reading
 from failure_platform.resources.reading.people import withhold_people
 from failure_platform.resources.reading.pseudonyms import pseudonyms
 from failure_platform.resources.reading.tables import DAY_AND_CLOCK, FoundTable, maybe_header, repeated_headers
@@ -45,14 +48,14 @@ class ParsedUpload:
         rows_in: number of rows and rejected lines; rows without any value do not count.
         understood: the findings, by their keys in `domain.rows.findings`: container, encoding, separator, header line,
             sheets, ignored and absent columns, dates and others.
-        dates: how the texts of DATA are read.
+        reading: how the texts are read.
     """
 
     kind: str
     folder: Path
     rows_in: int
     understood: dict[str, Any]
-    dates: DateReading = AS_WRITTEN
+    reading: Reading = PLAIN
 
     @property
     def rows(self) -> Path:
@@ -107,7 +110,8 @@ class ParsedUpload:
     def load(cls, folder: Path) -> "ParsedUpload":
         """Load the result of `read_upload` from its folder."""
         note = json.loads((folder / _NOTE).read_text(encoding="utf-8"))
-        return cls(folder=folder, dates=DateReading(**note.pop("dates", {})), **note)
+        dates, numbers = DateReading(**note.pop("dates")), NumberReading(**note.pop("numbers"))
+        return cls(folder=folder, reading=Reading(dates, numbers), **note)
 
 
 def read_upload(
@@ -223,12 +227,16 @@ def _finish(
     understood |= {"rows": filled, "empty_rows": stored - filled, "rejected_lines": len(rejected)}
     dated = f'SELECT "KNR", "DATA" FROM ({upload.rows_sql()})'
     dates, understood["dates"] = date_reading(con, contract.kind, dated, date_rule)
-    upload = replace(upload, rows_in=filled + len(rejected), dates=dates)
+    numbers, words = number_reading(con, contract, upload.rows)
+    if words is not None:
+        understood["numbers"] = words
+    upload = replace(upload, rows_in=filled + len(rejected), reading=Reading(dates, numbers))
     note = {
         "kind": upload.kind,
         "rows_in": upload.rows_in,
         "understood": understood,
         "dates": dataclasses.asdict(dates),
+        "numbers": dataclasses.asdict(numbers),
     }
     draft = folder / f"{_NOTE}.new"
     draft.write_text(json.dumps(note, ensure_ascii=False, indent=1), encoding="utf-8")

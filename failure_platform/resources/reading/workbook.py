@@ -82,7 +82,8 @@ def read_workbook(
                 read[part.name] = read.get(part.name, 0) + len(columns[0])
     headers: dict[str | None, Header] = {part.name: table.header for part, table in tables}
     understood = {"sheets": read, **understood, **header_findings(list(headers.values()), contract)}
-    if numeric := _numeric_codes(tables, contract):
+    # A style of zeros shows the complete code.
+    if (numeric := _numeric_codes(tables, contract)) and not about.padded:
         understood["codes_as_numbers"] = numeric
 
     def cells(sheet: str | None, line: int) -> list[str]:

@@ -140,6 +140,22 @@ def odd_cells(
     return odd
 
 
+def rows_of_texts(path: Path, part: str, column: int) -> list[int]:
+    """Return the rows, from 0, in which a column has a cell of a text type; in a long sheet this takes minutes.
+
+    Raises:
+        UploadRefusedError: the XML is damaged.
+    """
+    rows: list[int] = []
+
+    def keep(cell: Cell) -> None:
+        if cell.column == column and cell.type in _TEXT_TYPES:
+            rows.append(cell.row)
+
+    _parse_cells(path, part, keep)
+    return rows
+
+
 def without_value(sheet: str, cells: list[str]) -> UploadRefusedError:
     """Return the refusal of formulas without a calculated value."""
     more = " and perhaps more" if len(cells) == _MAX_CELLS else ""

@@ -19,12 +19,13 @@ import pyarrow.compute as pc
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.rows.layouts import Header
 from failure_platform.resources.reading.containers import unreadable_workbook
-from failure_platform.resources.reading.workbook_cells import OddCells, odd_cells, without_value
+from failure_platform.resources.reading.workbook_cells import OddCells, odd_cells, rows_of_texts, without_value
 from failure_platform.resources.reading.workbook_parts import SheetPart, WorkbookParts
 
 _LAST_SERIAL = 2_958_466  # The year 10000, where Excel's dates end.
 _SERIAL = r"^[1-9][0-9]{0,6}(\.[0-9]+)?$"
 _NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+_MAY_BE_THOUSANDS = r"^-?[1-9][0-9]{0,2}\.[0-9]{3}$"
 _NULL = pa.scalar(None, pa.string())
 
 
@@ -59,7 +60,8 @@ class SheetColumns:
         Raises:
             UploadRefusedError: a formula among them has no value, or the workbook cannot be read.
         """
-        self._path, self._name, self._first, self._day_0 = path, part.name, table.header.row + 1, about.day_0
+        self._path, self._name, self._part = path, part.name, part.part
+        self._first, self._day_0 = table.header.row + 1, about.day_0
         self._types = {column.name: column.type for column in contract.columns}
         columns = [(name, place) for block in table.header.blocks for name, place in block.items()]
         places = {place for _, place in columns}
@@ -89,7 +91,8 @@ class SheetColumns:
             exact = self._other_type[place]
             if pa.types.is_floating(texts.type):
                 exact, texts = texts, exact
-            texts = pc.if_else(_matches(texts, _NUMBER), pc.coalesce(exact.cast(pa.string()), texts), texts)
+            written = self._with_clear_points(exact.cast(pa.string()), texts, place)
+            texts = pc.if_else(_matches(texts, _NUMBER), pc.coalesce(written, texts), texts)
         texts = texts.cast(pa.string())
         texts = pc.if_else(pc.equal(texts, ""), _NULL, _without_nul(texts))
         if place in self._odd.texts and (odd := self._odd_texts(name, place)):
@@ -106,6 +109,19 @@ class SheetColumns:
                     if 0 <= row - self._first < self._length:
                         faults[row - self._first] = f"row: the cells {merged.name} are merged over several columns"
         return pa.array(faults, pa.string()) if any(faults) else pa.nulls(self._length, pa.string())
+
+    def _with_clear_points(self, numbers: pa.Array, texts: pa.Array, place: int) -> pa.Array:
+        """Return the numbers of a column with texts beside them, so that none can be taken for thousands.
+
+        The point of a number is a decimal point, whatever it is in the texts. Only the XML shows which is which.
+        """
+        unclear = pc.any(_matches(numbers, _MAY_BE_THOUSANDS)).as_py()
+        if not unclear or not pc.any(pc.match_substring(texts, ",")).as_py():
+            return numbers
+        of_numbers = np.ones(len(numbers), bool)
+        textual = np.array(rows_of_texts(self._path, self._part, place), dtype=np.int64) - self._first
+        of_numbers[textual[(textual >= 0) & (textual < len(numbers))]] = False
+        return pc.if_else(of_numbers, pc.replace_substring_regex(numbers, _MAY_BE_THOUSANDS, r"\00"), numbers)
 
     def _may_hold_numbers(self, place: int) -> bool:
         return place in self._columns and bool(pc.any(_matches(self._columns[place], _NUMBER)).as_py())

@@ -1,7 +1,6 @@
 """Dates: read by evidence, or refused with the setting that decides; never guessed."""
 
 import datetime as dt
-import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -82,7 +81,7 @@ def test_a_setting_that_the_dates_contradict_is_refused(upload):
         with pytest.raises(UploadRefusedError, match="setting date_order of status says month_first") as refused:
             upload.read(rows, DateRule("month_first"))
         assert found in str(refused.value)
-        assert upload.read(rows, DateRule("day_first")).dates.slashed == "day_first"
+        assert upload.read(rows, DateRule("day_first")).reading.dates.slashed == "day_first"
 
 
 def test_dates_that_are_the_same_in_both_orders_need_no_decision(upload):
@@ -98,7 +97,7 @@ def test_where_two_orders_are_mixed_each_row_speaks_for_itself(upload):
     undecided = moments((4, 7))
     rows = [*written(day, DAY), *written(month, MONTH), *written(undecided, DAY, FAR)]
     received = upload.read(rows)
-    assert received.dates.slashed == "each_row"
+    assert received.reading.dates.slashed == "each_row"
     assert received.understood["dates"].startswith(
         "two orders mixed (day first: 1 date shows it and month first: 1 date shows it)"
     )
@@ -115,7 +114,7 @@ def test_one_slip_does_not_turn_the_column(upload):
     """A single date that contradicts all production weeks makes the column mixed; it does not decide."""
     slip = [(knr(FAR), "13/05/2023 10:30:00")]
     received = upload.read([*slip, *written(OPEN, MONTH)])
-    assert received.dates.slashed == "each_row"
+    assert received.reading.dates.slashed == "each_row"
     assert upload.times(received)[1:] == OPEN
 
 
@@ -134,7 +133,7 @@ TURNED = [*OPEN, *moments((3, 14), (4, 20), (5, 31))]
 def test_cells_that_a_spreadsheet_swapped_are_swapped_back(upload, swap):
     """Day and month are swapped in exactly the cells that fit the spreadsheet's order; the production weeks decide."""
     received = upload.read_cells(cells(TURNED, swap))
-    assert received.dates == DateReading("day_first", iso_swapped=swap)
+    assert received.reading.dates == DateReading("day_first", iso_swapped=swap)
     assert ("swapped back" in received.understood["dates"]) is swap
     assert upload.times(received) == TURNED
 
@@ -171,14 +170,11 @@ def test_blanks_with_a_slash_are_no_dates(upload):
 
 
 def test_the_decision_goes_with_the_rows(upload):
-    """Validation in another process uses the stored decision; a note of an older release means ISO or day first."""
+    """Validation in another process uses the stored decision."""
     received = upload.read(written(OPEN, MONTH))
     again = ParsedUpload.load(received.folder)
     assert again == received
     assert upload.times(again) == OPEN
-    note = received.folder / "received.json"
-    note.write_text(json.dumps({key: value for key, value in json.loads(note.read_text()).items() if key != "dates"}))
-    assert ParsedUpload.load(received.folder).dates == DateReading()
 
 
 near_days = st.lists(

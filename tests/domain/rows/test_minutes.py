@@ -18,6 +18,7 @@ def month_for_minutes(times, form):
     return [(knr(time), time.strftime(form.replace("%M", "%m"))) for time in times]
 
 
+WHOLE_DAYS = DateRule(any_clock=True)
 SHIFT = [dt.datetime(2023, 5, 15, 6) + dt.timedelta(minutes=17 * number) for number in range(30)]
 TWO_MONTHS = [dt.datetime(2023, 5, 31, 21) + dt.timedelta(minutes=50 * number) for number in range(6)]
 
@@ -46,9 +47,9 @@ def test_minutes_that_may_be_minutes_are_kept(upload):
     few = [dt.datetime(2023, 5, 15, hour, 5) for hour in range(5)]
     clear = [*(time.replace(minute=5) for time in SHIFT), dt.datetime(2023, 5, 15, 12, 6)]
     whole_days = [dt.datetime(2023, 5, day) for day in range(1, 28)]
-    for times, rule in ((one_minute, None), (few, None), (clear, DateRule(to_the_hour=True)), (whole_days, None)):
+    for times, rule in ((one_minute, None), (few, None), (clear, DateRule(to_the_hour=True)), (whole_days, WHOLE_DAYS)):
         received = upload.read(written(times, ISO), rule)
-        assert received.dates == DateReading()
+        assert received.reading.dates == DateReading()
         assert upload.times(received) == times
 
 
@@ -56,6 +57,6 @@ def test_a_clear_minute_behind_many_rows_is_found(upload):
     """One correct minute clears the column, at any position."""
     times = [dt.datetime(2023, 5, 1 + n // 24 % 28, n % 24, 5, n // 700) for n in range(3_000)]
     rows = written([*times, dt.datetime(2023, 5, 15, 12, 6)], ISO, FAR)
-    assert upload.read(rows).dates == DateReading()
+    assert upload.read(rows).reading.dates == DateReading()
     with pytest.raises(UploadRefusedError, match="all 3,000 rows"):
         upload.read(rows[:-1])

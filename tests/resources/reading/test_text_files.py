@@ -30,7 +30,9 @@ def test_a_last_line_without_end_is_set_aside(read):
 def test_a_cut_line_names_no_person(read):
     """In a line without its end, a person's identifier may be in any cell: only vehicle and times are kept."""
     received = read(FALHAS + FALHAS.split("\n")[1][:50], "falhas")
-    assert rejected(received) == [(None, 3, CUT, '{"cells": ["2023-2056234"], "withheld": "the rest may name a person"}')]
+    assert rejected(received) == [
+        (None, 3, CUT, '{"cells": ["2023-2056234"], "withheld": "the rest may name a person"}')
+    ]
 
 
 RICH = (
