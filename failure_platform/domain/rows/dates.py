@@ -110,6 +110,7 @@ def decide(kind: str, slashed: Evidence, iso: Evidence, rule: DateRule) -> tuple
     Raises:
         UploadRefusedError: there is no evidence and no setting, or the evidence contradicts the setting.
     """
+    reading: Literal["day_first", "month_first", "each_row"]
     if slashed.dates == slashed.dotted:
         reading, words = "day_first", f"day first ({slashed.dotted:,} with points)"
     else:

@@ -4,7 +4,8 @@ import csv
 from collections.abc import Sequence
 
 from failure_platform.domain.contracts import Contract
-from failure_platform.domain.rows.layouts import HEADER_WITHIN, named_columns
+from failure_platform.domain.rows.header_names import named_columns
+from failure_platform.domain.rows.layouts import HEADER_WITHIN
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 

@@ -2,13 +2,13 @@
 
 import difflib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from failure_platform.domain.contracts import CONTRACTS, Contract
+from failure_platform.domain.rows.header_names import named_columns, same_name
 from failure_platform.domain.rows.refusals import OtherKindError, UploadRefusedError
 
 HEADER_WITHIN = 20
@@ -27,11 +27,6 @@ _LONGEST_QUOTED_NAME = 40
 _SHOWN_NAMES = 30
 # Far above any export; a reader takes memory and time for every column.
 _MOST_COLUMNS = 2_000
-# How exports name the person who recorded a row, in the form of `same_name`; beside the contracts' personal columns.
-_PEOPLE = frozenset(
-    {"user", "username", "utilizador", "operador", "operator", "benutzer", "matricula", "colaborador", "nome"}
-    | {column.name.casefold() for contract in CONTRACTS.values() for column in contract.columns if column.personal}
-)
 # Columns of known exports that hold the time of day beside a DATA that holds the day.
 _CLOCKS = frozenset({"hora", "horario", "hr", "time", "uhrzeit", "zeit"})
 # A vehicle, a date or a number.
@@ -79,19 +74,6 @@ class Header:
         return QUARANTINE_ID in self.blocks[0]
 
 
-def same_name(text: str) -> str:
-    """Return the form in which header names are compared: without accents, format characters and outer blanks, case
-    folded, any blanks and line ends inside as one blank.
-    """
-    signs = (sign for sign in unicodedata.normalize("NFKD", text) if unicodedata.category(sign) not in ("Mn", "Cf"))
-    return " ".join("".join(signs).split()).casefold()
-
-
-def names_people(cells: Sequence[str]) -> bool:
-    """Return whether a header names a column with people, whether the contract has it or not."""
-    return any(same_name(cell) in _PEOPLE for cell in cells)
-
-
 def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -> Header:
     """Find the contract's header among the first rows of a table.
 
@@ -110,10 +92,12 @@ def find_header(rows: Sequence[Sequence[str]], contract: Contract, where: str) -
     required = {column.name for column in contract.columns if column.required}
     complete = (place for place, found in enumerate(named) if required <= set(found))
     # The first complete header counts; a further one below it is found when the rows are read.
-    best = next(complete, max(range(len(searched)), key=lambda place: len(named[place]), default=None))
+    likeliest = max(range(len(searched)), key=lambda place: len(named[place]), default=None)
+    best = next(complete, likeliest)
     names, found = (searched[best], named[best]) if best is not None else ((), Counter[str]())
     missing = [column.name for column in contract.columns if column.required and column.name not in found]
-    _refuse_other_kind(searched if missing else searched[: best + 1], contract, where, len(found), complete=not missing)
+    above = searched if best is None or missing else searched[: best + 1]
+    _refuse_other_kind(above, contract, where, len(found), complete=not missing)
     if best is None or not found:
         raise UploadRefusedError(
             f"No header of {contract.kind} was found",
@@ -269,12 +253,6 @@ def _refuse_unclear(names: Sequence[str], where: str) -> None:
             "It holds a NUL, which no one can see, so it is not clear which column is meant.",
             "Export it again, or type the names again.",
         )
-
-
-def named_columns(cells: Sequence[str], contract: Contract) -> Counter[str]:
-    """Count how often a row names each column of the contract."""
-    by_name = {same_name(name): name for name in contract.names}
-    return Counter(by_name[same_name(cell)] for cell in cells if same_name(cell) in by_name)
 
 
 def _refuse_other_kind(

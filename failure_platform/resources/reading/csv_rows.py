@@ -16,7 +16,8 @@ import duckdb
 
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.rows.delimited import split_line
-from failure_platform.domain.rows.layouts import Header, names_people
+from failure_platform.domain.rows.header_names import names_people
+from failure_platform.domain.rows.layouts import Header
 from failure_platform.domain.rows.line_numbers import RowPlaces, repeat_for_blocks, row_lines
 from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading import rejected_lines
