@@ -3,6 +3,7 @@
 A setting that a rule uses is defined in the domain, with default, limits and description; nothing here repeats them.
 """
 
+import glob
 import os
 from collections.abc import Collection
 from copy import copy
@@ -105,6 +106,28 @@ class Settings(BaseSettings):
             for name, section in sections.items()
         }
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _named_home(cls, home: Any) -> Any:
+        if home == "":
+            raise ValueError("it is empty: name a folder, or leave it unset for ./data")
+        return home
+
+    @field_validator("home")
+    @classmethod
+    def _plain_home(cls, home: Path) -> Path:
+        try:
+            root = str(home.expanduser().resolve())
+        except RuntimeError as unknown:  # ~ of a user that does not exist
+            raise ValueError(f"{home}: {unknown}; write the complete path") from unknown
+        if glob.escape(root) != root:
+            # It loads dagster.yaml by `glob.glob`, finds none, and takes its defaults: telemetry on, no limit on runs.
+            raise ValueError(
+                f"{root} holds one of [ * ?, which Dagster reads as a pattern, and then it does not find its own "
+                "settings. Rename that folder, or choose another one"
+            )
+        return home
+
     @field_validator("date_order", "hour_precision")
     @classmethod
     def _known_kinds(cls, by_kind: Collection[str]) -> Collection[str]:
@@ -139,7 +162,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment, then the one file in the home folder."""
         home = init_settings().get("home") or os.environ.get(f"{ENV_PREFIX}HOME") or cls.model_fields["home"].default
-        file = Path(home) / SETTINGS_FILE
+        try:
+            file = Path(home).expanduser() / SETTINGS_FILE
+        except RuntimeError:  # refused with the other settings
+            return init_settings, env_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
 
     @property

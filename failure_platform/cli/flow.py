@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -20,6 +20,7 @@ from failure_platform.domain.arrivals import Receipt, Sighting
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.features.wide import data_version
 from failure_platform.domain.ledger import UploadLine
+from failure_platform.domain.not_taken import Blocked, NotTaken, due
 from failure_platform.domain.targets import Target
 from failure_platform.resources.lake import views
 from failure_platform.resources.lake.target_tables import predictions_table, read_table, vehicles_table
@@ -97,8 +98,8 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
     """Run the flow once on this home.
 
     Returns:
-        `uploads`: one ledger line per file in the upload folders; `targets`: by name, the candidate, the production
-        model and the verdict, both measured on the same vehicles.
+        `uploads`: one ledger line per file in the upload folders; `not_taken`: what else lies there; `targets`: by
+        name, the candidate, the production model and the verdict, both measured on the same vehicles.
 
     Raises:
         HomeBusyError: a platform runs on this home.
@@ -108,7 +109,14 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
     with instance.exclusive_home(settings), instance.opened(settings) as dagster:
         instance.close_dead_runs(dagster)
         flow = Flow(settings, dagster)
-        received = {kind: _ingest_folder(flow, platform, kind, say) for kind in CONTRACTS}
+        not_taken = platform.inbox.strays(CONTRACTS)
+        received: dict[str, dict[str, Receipt]] = {}
+        for kind in CONTRACTS:
+            received[kind], in_the_way = _ingest_folder(flow, platform, kind, say)
+            not_taken += in_the_way
+        not_taken = list(dict.fromkeys(not_taken))
+        for one in not_taken:
+            say(f"not taken: {one}")
         for target in settings.targets:
             _bring_up_to_date(flow, platform, target, say)
         with platform.lake.read() as connection:
@@ -123,24 +131,36 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
                 for files in received.values()
                 for name, receipt in sorted(files.items())
             ],
+            "not_taken": [asdict(one) for one in not_taken],
             "targets": {target: summary(platform, target) for target in settings.targets},
         }
 
 
-def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[str, Receipt]:
+def _ingest_folder(
+    flow: Flow, platform: Platform, kind: str, say: Say
+) -> tuple[dict[str, Receipt], Sequence[NotTaken]]:
+    """Ingest a folder until nothing in it is new; return the receipts by file name, and what was not taken."""
     settings = platform.settings
     handled: dict[str, Sighting] = {}
+    blocked: dict[str, Blocked] = {}
     receipts: dict[str, Receipt] = {}
-    while unhandled := arrivals.unhandled(platform.inbox.look(kind), handled):
+    compare_inodes = True
+    seen = platform.inbox.scan(kind)
+    # What cannot be read is tried once: whoever waits for this command cannot mend it meanwhile.
+    while unhandled := due(arrivals.unhandled(seen.files, handled, compare_inodes=compare_inodes), blocked, now=0.0):
         time.sleep(settings.settle_seconds)
-        scan = receive_settled(platform.inbox, kind, unhandled, handled, flow.known(kind))
+        scan = receive_settled(
+            platform.inbox, kind, unhandled, handled, flow.known(kind), compare_inodes=compare_inodes
+        )
         platform.inbox.note(scan.plan.again)
         flow.ingest(kind, scan, settings.uploads_per_run, say)
         receipts |= {arrivals.shown_name(name): receipt for name, receipt in scan.receipts.items()}
-        handled = dict(scan.handled)
+        handled, compare_inodes = dict(scan.handled), scan.compare_inodes
+        blocked |= scan.blocked
         if scan.waiting:
             say(f"{kind}: waiting for {len(scan.waiting)} files that are still being written")
-    return receipts
+        seen = platform.inbox.scan(kind)
+    return receipts, [*seen.not_taken, *(one.not_taken for one in blocked.values())]
 
 
 def _bring_up_to_date(flow: Flow, platform: Platform, target: str, say: Say) -> None:
