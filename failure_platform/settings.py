@@ -3,7 +3,6 @@
 A setting that a rule uses is defined in the domain, with default, limits and description; nothing here repeats them.
 """
 
-import glob
 import os
 from collections.abc import Collection
 from copy import copy
@@ -120,11 +119,14 @@ class Settings(BaseSettings):
             root = str(home.expanduser().resolve())
         except RuntimeError as unknown:  # ~ of a user that does not exist
             raise ValueError(f"{home}: {unknown}; write the complete path") from unknown
-        if glob.escape(root) != root:
-            # It loads dagster.yaml by `glob.glob`, finds none, and takes its defaults: telemetry on, no limit on runs.
+        if root != root.encode(errors="replace").decode():
+            raise ValueError(f"{root!r} is not written in UTF-8, as Dagster's settings are: choose another folder")
+        # Dagster loads dagster.yaml by `glob.glob`: where [ * or ? hide it, telemetry is on and no run is limited. Its
+        # SQLite databases have URLs, in which %20 is a blank: they would lie in another folder.
+        if signs := sorted(set("[*?%") & set(root)):
             raise ValueError(
-                f"{root} holds one of [ * ?, which Dagster reads as a pattern, and then it does not find its own "
-                "settings. Rename that folder, or choose another one"
+                f"{root} contains {' and '.join(signs)}, which Dagster does not take literally in a path: it would "
+                "pass over its settings or write elsewhere. Rename that folder, or choose another one"
             )
         return home
 

@@ -115,8 +115,6 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
             received[kind], in_the_way = _ingest_folder(flow, platform, kind, say)
             not_taken += in_the_way
         not_taken = list(dict.fromkeys(not_taken))
-        for one in not_taken:
-            say(f"not taken: {one}")
         for target in settings.targets:
             _bring_up_to_date(flow, platform, target, say)
         with platform.lake.read() as connection:

@@ -96,7 +96,8 @@ def prepare(settings: Settings) -> Path:
     folder = settings.dagster_folder
     _make(folder)
     template = files("failure_platform").joinpath("dagster.yaml").read_text(encoding="utf-8")
-    events = json.dumps(event_log_config(folder))
+    # In ASCII, JSON writes an emoji as two surrogates, which YAML takes for two characters.
+    events = json.dumps(event_log_config(folder), ensure_ascii=False)
     (folder / "dagster.yaml").write_text(f"{template}\nevent_log_storage: {events}\n", encoding="utf-8")
     (folder / "workspace.yaml").write_text(
         f"load_from:\n  - python_module:\n      module_name: {MODULE}\n      location_name: {LOCATION}\n",
