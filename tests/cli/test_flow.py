@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from failure_platform.cli.doctor import examine
 from failure_platform.cli.flow import current_candidate
 from failure_platform.domain.metrics import METRICS
 from failure_platform.resources.platform import Platform
@@ -161,13 +162,18 @@ def test_a_person_decides_from_a_terminal(
     assert "has no prediction" in terminal("predict", "2024-9999999", code=2)
 
 
-def test_a_refused_upload_is_told_and_stops_only_itself(tmp_path: Path) -> None:
-    """Exit code 3 says that a file was refused; the good file beside it is merged."""
+@pytest.mark.fault(85, 89)
+def test_what_is_refused_or_not_taken_is_told_and_stops_only_itself(tmp_path: Path) -> None:
+    """Exit code 3 says that a file was refused or not taken; the good file beside it is merged."""
     terminal = Terminal(tmp_path / "home")
     folder = terminal.home / "uploads" / "status"
     folder.mkdir(parents=True)
     (folder / "good.csv").write_text("KNR,STATUS,DATA\n2024-0210001,M700,2024-01-08 06:00:00\n")
     (folder / "bad.csv").write_text("a,b\n1,2\n")
+    (folder / "Semana 05").mkdir()
+    (folder / "Semana 05" / "b.csv").touch()
+    (folder / "link.csv").symlink_to(folder / "good.csv")
+    (terminal.home / "uploads" / "falhas").symlink_to("/nowhere/share")
     result = terminal("process", "--json", code=3)
     states = {u["name"]: u["state"] for u in result["uploads"]}
     assert states == {"good.csv": "merged", "bad.csv": "refused"}
@@ -175,6 +181,14 @@ def test_a_refused_upload_is_told_and_stops_only_itself(tmp_path: Path) -> None:
     assert "KNR" in reason
     target = result["targets"]["road_test"]
     assert (target["candidate"], target["verdict"]["outcome"]) == (None, "not_judged")
+    told = {one["path"] for one in result["not_taken"]}
+    assert told == {"uploads/status/Semana 05", "uploads/status/link.csv", "uploads/falhas"}
+    assert {one["path"] for one in terminal("uploads", "--json")["not_taken"]} == told
+    of_status = {one["path"] for one in terminal("uploads", "--kind", "status", "--json")["not_taken"]}
+    assert of_status == told - {"uploads/falhas"}
+    (check,) = [one for one in examine(Settings(home=terminal.home))["checks"] if "uploads" in one["check"]]
+    assert not check["ok"]
+    assert all(path in check["what to do"] for path in told)
 
 
 def test_doctor_shows_every_setting(tmp_path: Path) -> None:
