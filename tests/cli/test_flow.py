@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from failure_platform.catalog import CODE_VERSION
 from failure_platform.cli.doctor import examine
-from failure_platform.cli.flow import current_candidate
 from failure_platform.domain.metrics import METRICS
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.retraining import current_candidate
 from failure_platform.settings import Settings
 
 
@@ -123,7 +124,9 @@ def test_another_recipe_is_something_new(
     version = before["targets"]["road_test"]["candidate"]["version"]
     for given, expected in (({}, version), ({"seed": 7}, None), ({"holdout_share": 0.3}, None)):
         platform = Platform(Settings(home=terminal.home, **given))
-        assert current_candidate(platform, platform.settings.target("road_test")) == expected
+        assert current_candidate(platform, platform.settings.target("road_test"), CODE_VERSION) == expected
+    platform = Platform(Settings(home=terminal.home))
+    assert current_candidate(platform, platform.settings.target("road_test"), "other rules") is None
 
 
 @pytest.mark.fault(14)
