@@ -10,7 +10,8 @@ from failure_platform.domain.arrivals import Sighting, settled, shown_name
 
 _IN_USE = (errno.EBUSY, errno.ETXTBSY, errno.EAGAIN)
 _FORBIDDEN = (errno.EACCES, errno.EPERM)
-_RESEMBLES = 0.6
+# Lower, and Estado would be taken for resultados.
+_RESEMBLES = 0.8
 UPLOADS = "uploads"
 MOST_SAID = 3
 RETRY_SECONDS = 10.0
@@ -174,6 +175,6 @@ def _one_of(kinds: Collection[str]) -> str:
 
 
 def _same_name(name: str) -> str:
-    """Return a name in small letters without accents, blanks and signs."""
+    """Return the letters of a name, small and without accents: a year or a number makes no other kind."""
     plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(letter for letter in plain if letter.isalnum())
+    return "".join(letter for letter in plain if letter.isalpha())
