@@ -1,12 +1,14 @@
 """The whole flow from a terminal, on the three real data sets: what it says, and that it says no more than that."""
 
+import errno
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +16,12 @@ import pytest
 
 from failure_platform.catalog import CODE_VERSION
 from failure_platform.cli.doctor import examine
+from failure_platform.cli.flow import _ingest_folder
 from failure_platform.domain.metrics import METRICS
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.retraining import current_candidate
+from failure_platform.resources.uploads import folders
+from failure_platform.sensors.arrivals import FolderScan
 from failure_platform.settings import Settings
 
 
@@ -192,6 +197,44 @@ def test_what_is_refused_or_not_taken_is_told_and_stops_only_itself(tmp_path: Pa
     (check,) = [one for one in examine(Settings(home=terminal.home))["checks"] if "uploads" in one["check"]]
     assert not check["ok"]
     assert all(path in check["what to do"] for path in told)
+
+
+class Ingested:
+    """Stands for the runs of a flow: what they are given is known from then on."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.keys: set[str] = set()
+
+    def known(self, kind: str) -> set[str]:
+        return set(self.keys)
+
+    def ingest(self, kind: str, scan: FolderScan, most: int, say: Callable[[str], None]) -> None:
+        self.names += [receipt.name for receipt in scan.plan.new]
+        self.keys |= {receipt.key for receipt in scan.plan.new}
+
+
+@pytest.mark.fault(85, 90)
+def test_a_folder_that_never_looks_the_same_and_a_file_that_never_opens_come_to_an_end(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inodes that change at every scan, and a locked file: each file is taken once, and `process` goes on."""
+    platform, flow = Platform(settings), Ingested()
+    classified, opened, numbers = folders._classified, folders.opened, itertools.count(1)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (platform.inbox.folder("status") / name).write_text(name)
+
+    def locked(path: Path) -> int:
+        if path.name == "b.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path)
+
+    monkeypatch.setattr(folders, "_classified", lambda *of: replace(classified(*of), inode=next(numbers)))
+    monkeypatch.setattr(folders, "opened", locked)
+    receipts, not_taken = _ingest_folder(flow, platform, "status", lambda line: None)  # type: ignore[arg-type]
+    assert flow.names == ["a.csv", "c.csv"]
+    assert set(receipts) == {"a.csv", "c.csv"}
+    assert [one.path for one in not_taken] == ["uploads/status/b.csv"]
 
 
 def test_doctor_shows_every_setting(tmp_path: Path) -> None:
