@@ -104,7 +104,9 @@ def arrival_sensor(
         if not tried and not memory.pending:
             told = [*seen.not_taken, *(one.not_taken for one in resting.values()), *beside]
             logged = _log_new(context, told, memory.told)
-            context.update_cursor(replace(memory, blocked=resting, told=logged, compare_inodes=compare).to_cursor())
+            now = replace(memory, blocked=resting, told=logged, compare_inodes=compare)
+            if now != memory:
+                context.update_cursor(now.to_cursor())
             return dg.SkipReason(_with_told(f"no new file in uploads/{kind}", told))
         known = context.instance.get_dynamic_partitions(str(partitions.name))
         outcomes = run_outcomes(context.instance, inbox, kind, memory.pending, known, clock())

@@ -37,7 +37,7 @@ class Memory:
                 name: Blocked(Sighting(name, *facts), NotTaken(*told), tried_at)
                 for name, (facts, told, tried_at) in stored.get("blocked", {}).items()
             },
-            stored.get("told", ()),
+            stored.get("told", []),
             stored.get("compare_inodes", True),
         )
 
