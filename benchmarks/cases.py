@@ -54,17 +54,17 @@ def main() -> None:
     if not found:
         print(f"There is no case in {CASES}: nothing to show.")
         return
-    table = Table("case", show_lines=True)
+    table = Table("case")
     for column, share in (("file", 2), ("became", 3), ("right", 4)):
         table.add_column(column, overflow="fold", ratio=share)
     reader = new_reader()
     with tempfile.TemporaryDirectory() as work:
         for case in found:
-            became = list(ingested(case, Path(work) / case.name, reader))
-            texts = ("\n".join(escape(getattr(one, part)) for one in became) for part in ("what", "became"))
-            table.add_row(
-                case.name.partition("-")[0], *texts, escape((case / RIGHT).read_text(encoding="utf-8").strip())
-            )
+            number, right = case.name.partition("-")[0], escape((case / RIGHT).read_text(encoding="utf-8").strip())
+            *first, last = ingested(case, Path(work) / case.name, reader)
+            for one in (*first, last):
+                table.add_row(number, escape(one.what), escape(one.became), right, end_section=one is last)
+                number = right = ""
     reader.close()
     Console().print(table)
 
