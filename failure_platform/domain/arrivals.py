@@ -18,7 +18,7 @@ _CLUTTER = re.compile(
 # Names that programs give to files that they are still writing.
 _UNFINISHED = re.compile(r"\.(part|partial|tmp|crdownload|filepart|swp)$", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST_NAME = 80
+_LONGEST_NAME = 70
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,14 @@ def shown_name(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def upload_key(name: str, sha256: str, received_at: datetime) -> str:
-    """Return the partition key of an upload, `<received time>_<name>_<first 8 of the hash>`.
+def upload_key(kind: str, name: str, sha256: str, received_at: datetime) -> str:
+    """Return the partition key of an upload, `<received time>_<kind>_<name>_<first 8 of the hash>`.
 
-    Only `[A-Za-z0-9._-]` occurs, because the UI gives other characters a meaning of their own.
+    Only `[A-Za-z0-9._-]` occurs, because the UI gives other characters a meaning of their own. The kind is part of it:
+    the ledger of all kinds is one table, and one file may be dropped into several folders at the same second.
     """
     safe = _UNSAFE.sub("-", name).strip("-.")[-_LONGEST_NAME:] or "upload"
-    return f"{received_at:%Y%m%dT%H%M%S}_{safe}_{sha256[:8]}"
+    return f"{received_at:%Y%m%dT%H%M%S}_{kind}_{safe}_{sha256[:8]}"
 
 
 def unhandled(

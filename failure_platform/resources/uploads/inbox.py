@@ -105,7 +105,7 @@ class Inbox:
             return known
         now = utc_now()
         name = shown_name(sighting.name)
-        receipt = Receipt(upload_key(name, digest, now), kind, name, digest, sighting.size, now)
+        receipt = Receipt(upload_key(kind, name, digest, now), kind, name, digest, sighting.size, now)
         self._write(receipt)
         self._link(receipt)
         return receipt
