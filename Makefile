@@ -1,6 +1,6 @@
 # Everything a newcomer types. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-sequence demo up test test-slow test-sequence browser lint types contracts check lock clean
+.PHONY: help setup setup-sequence demo up test test-slow test-sequence cases browser lint types contracts check lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -55,6 +55,9 @@ test-slow: setup browser ## the longer proofs
 
 test-sequence: setup-sequence ## the tests of the sequence model
 	$(BIN)/python -m pytest -m sequence
+
+cases: setup ## what becomes of every small input in ../shared/cases, beside what is right
+	$(BIN)/python benchmarks/cases.py
 
 # The UI tests drive a real Chromium; Debian's package is used where the machine has none.
 browser:

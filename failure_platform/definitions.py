@@ -45,7 +45,7 @@ def build(settings: Settings, contracts: Mapping[str, Contract] = CONTRACTS) -> 
     decide = _job(DECIDE_JOB, "Promotes, keeps or rolls back.", decision)
     predict = _job(PREDICT_JOB, "Predicts with the production model.", models[-1])
     settle, most = settings.settle_seconds, settings.uploads_per_run
-    arrivals = [arrival_sensor(kind, job.name, uploads_of(kind), settle, most) for kind, job in ingest.items()]
+    arrivals = [arrival_sensor(kind, job.name, uploads_of(kind), settle, most, ingest) for kind, job in ingest.items()]
     return dg.Definitions(
         assets=[*uploads, waiting, *models, decision],
         jobs=[*ingest.values(), retrain, decide, predict],

@@ -109,6 +109,31 @@ class Settings(BaseSettings):
             for name, section in sections.items()
         }
 
+    @field_validator("home", mode="before")
+    @classmethod
+    def _named_home(cls, home: Any) -> Any:
+        if home == "":
+            raise ValueError("it is empty: name a folder, or leave it unset for ./data")
+        return home
+
+    @field_validator("home")
+    @classmethod
+    def _plain_home(cls, home: Path) -> Path:
+        try:
+            root = str(home.expanduser().resolve())
+        except RuntimeError as unknown:  # ~ of a user that does not exist
+            raise ValueError(f"{home}: {unknown}; write the complete path") from unknown
+        if root != root.encode(errors="replace").decode():
+            raise ValueError(f"{root!r} is not written in UTF-8, as Dagster's settings are: choose another folder")
+        # Dagster loads dagster.yaml by `glob.glob`: where [ * or ? hide it, telemetry is on and no run is limited. Its
+        # SQLite databases have URLs, in which %20 is a blank: they would lie in another folder.
+        if signs := sorted(set("[*?%") & set(root)):
+            raise ValueError(
+                f"{root} contains {' and '.join(signs)}, which Dagster does not take literally in a path: it would "
+                "pass over its settings or write elsewhere. Rename that folder, or choose another one"
+            )
+        return home
+
     @field_validator("date_order", "hour_precision", "accepted_clocks")
     @classmethod
     def _known_kinds(cls, by_kind: Collection[str]) -> Collection[str]:
@@ -143,7 +168,10 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read arguments, then the environment, then the one file in the home folder."""
         home = init_settings().get("home") or os.environ.get(f"{ENV_PREFIX}HOME") or cls.model_fields["home"].default
-        file = Path(home) / SETTINGS_FILE
+        try:
+            file = Path(home).expanduser() / SETTINGS_FILE
+        except RuntimeError:  # refused with the other settings
+            return init_settings, env_settings
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
 
     @property

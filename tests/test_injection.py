@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import dagster as dg
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from failure_platform.cli import drawing
+from failure_platform.domain.not_taken import stray_file
 from failure_platform.resources.lake.views import ledger, row_counts
 from failure_platform.settings import Settings
 from support.ticks import Ticks
@@ -68,10 +70,12 @@ def test_what_is_shown_of_a_file_is_no_markup() -> None:
     out = Console(record=True, width=200)
     line = {"kind": "falhas", "name": "[red]x.csv", "state": "refused", "reason": "the column [/bold] is not known"}
     counts = dict.fromkeys(("rows_in", "merged", "duplicate", "superseded", "quarantined"), 0)
-    drawing.draw_process({"uploads": [{**line, **counts}], "targets": {}}, out)
+    beside = asdict(stray_file("[blue]y.csv", ["falhas"]))
+    drawing.draw_process({"uploads": [{**line, **counts}], "not_taken": [beside], "targets": {}}, out)
     said = out.export_text()
     assert "[red]x.csv" in said
     assert "[/bold]" in said
+    assert "uploads/[blue]y.csv" in said
 
 
 @pytest.mark.fault(37)

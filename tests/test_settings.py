@@ -1,5 +1,6 @@
 """Promises about settings: what a rule uses is defined once, in the domain, and a wrong setting is named."""
 
+import os
 import subprocess
 import sys
 from dataclasses import fields
@@ -124,6 +125,59 @@ def test_a_wrong_setting_is_named_with_what_is_wrong(
     assert ended.value.code == 2
     assert f"FAILURE_PLATFORM_{name}:" in told
     assert problem in told
+
+
+@pytest.mark.fault(91)
+@pytest.mark.parametrize("name", ["Werk [A]", "Werk [", "W*rk", "Werk?", "Werk%20A", "[A]/below"])
+@pytest.mark.parametrize("how", ["absolute", "relative", "link", "default"])
+def test_a_home_that_dagster_would_not_take_literally_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, how: str
+) -> None:
+    """Its settings would be passed over, telemetry would be on, or its databases would lie in another folder."""
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "linked").symlink_to(tmp_path / name)
+    home = {"absolute": tmp_path / name, "relative": name, "link": tmp_path / "linked"}
+    monkeypatch.chdir(tmp_path / name if how == "default" else tmp_path)
+    monkeypatch.delenv("FAILURE_PLATFORM_HOME", raising=False)
+    if how != "default":
+        monkeypatch.setenv("FAILURE_PLATFORM_HOME", str(home[how]))
+    with pytest.raises(SystemExit) as ended:
+        _check_settings()
+    told = " ".join(capsys.readouterr().err.split())
+    assert ended.value.code == 2
+    assert "FAILURE_PLATFORM_HOME:" in told
+    assert "Rename that folder, or choose another one" in told
+    assert not list((tmp_path / name).iterdir())
+
+
+@pytest.mark.fault(91)
+@pytest.mark.parametrize(
+    ("home", "problem"),
+    [
+        ("", "it is empty"),
+        ("~no-such-user/x", "write the complete path"),
+        (os.fsdecode(b"caf\xe9"), "not written in UTF-8"),
+    ],
+)
+def test_a_home_that_is_no_folder_s_name_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], home: str, problem: str
+) -> None:
+    """An empty one would be the working directory."""
+    monkeypatch.setenv("FAILURE_PLATFORM_HOME", home)
+    with pytest.raises(SystemExit):
+        _check_settings()
+    assert problem in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_settings_file_of_a_home_below_the_users_own_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The home and its settings are found in one place, however the home is written."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("FAILURE_PLATFORM_HOME", "~/platform")
+    (tmp_path / "platform").mkdir()
+    (tmp_path / "platform" / SETTINGS_FILE).write_text("port = 0\n")
+    assert (Settings().root, Settings().port) == (tmp_path / "platform", 0)
 
 
 def test_the_environment_reaches_every_depth(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

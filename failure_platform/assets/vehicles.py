@@ -2,22 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date
-from typing import Any, TypedDict
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inline_table, table_page
 from failure_platform.domain.features.names import FAMILIES, TIME_RULE, explain
-from failure_platform.domain.features.sequences import LENGTH
 from failure_platform.domain.features.wide import data_version, feature_columns
 from failure_platform.domain.targets import Target
 from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.lake.target_tables import vehicles_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.vehicles.vehicles_table import DICTIONARY, VehiclesUpdate, update_vehicles
-from failure_platform.settings import Settings
+from failure_platform.resources.vehicles.vehicles_table import (
+    DICTIONARY,
+    VehiclesUpdate,
+    description_options,
+    update_vehicles,
+)
 
 _MEANINGS = {
     "KNR": "vehicle",
@@ -31,14 +33,6 @@ _MEANINGS = {
     "upload": "upload that contained most of the vehicle's results; never a feature",
     "failure_group": "failure group of the failure behind label 1; part of the outcome, never a feature",
 }
-
-
-class DescriptionOptions(TypedDict):
-    """Arguments that `update_vehicles` and `pending_changes` share."""
-
-    declared_periods: dict[str, tuple[date, date]]
-    sequence_length: int
-    code_version: str
 
 
 class VehiclesConfig(dg.Config):
@@ -95,7 +89,7 @@ def vehicles_asset(
         update = update_vehicles(
             platform.lake,
             target,
-            **description_options(settings),
+            **description_options(settings, CODE_VERSION),
             rebuild_reason="somebody asked for it" if config.describe_all else None,
         )
         version = data_version(update.frame)
@@ -105,18 +99,6 @@ def vehicles_asset(
         yield from _checks(update.frame, update.without_prediction_point)
 
     return vehicles
-
-
-def description_options(settings: Settings) -> DescriptionOptions:
-    """Return what besides lake and target decides how vehicles are described, as arguments of `update_vehicles`."""
-    return {
-        "declared_periods": {
-            name: (period.first_day, period.last_day) for name, period in settings.declared_periods.items()
-        },
-        # Results one by one make the table a quarter wider, and only one family reads them.
-        "sequence_length": LENGTH if "sequence" in (settings.training.families or ()) else 0,
-        "code_version": CODE_VERSION,
-    }
 
 
 def _page(update: VehiclesUpdate, target: Target) -> dict[str, Any]:

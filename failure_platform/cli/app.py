@@ -1,8 +1,8 @@
 """The command line: one command per task, in the same words as the Dagster UI.
 
 Results go to standard output (as JSON with --json), progress and errors to standard error.
-Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, 5 a decision was refused,
-75 the home or the lake is in use: try again later.
+Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused or not taken, 5 a decision was
+refused, 75 the home or the lake is in use: try again later.
 """
 
 import signal
@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from rich.markup import escape
 
 from failure_platform.cli import quarantine
 from failure_platform.cli.exit_codes import AsJson, err, exit_codes, show
@@ -23,8 +24,8 @@ app = typer.Typer(
     help="Predicts which vehicles will fail their road test, and says when such a prediction cannot be trusted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog="Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, "
-    "5 a decision was refused, 75 in use: try again later.",
+    epilog="Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused or "
+    "not taken, 5 a decision was refused, 75 in use: try again later.",
 )
 app.add_typer(quarantine.commands, name="quarantine")
 
@@ -76,7 +77,7 @@ def process(as_json: AsJson = False) -> None:
 
     result = run_flow(_settings(), lambda line: err.print(line, markup=False))
     show(result, as_json, drawing.draw_process)
-    if any(line["state"] == "refused" for line in result["uploads"]):
+    if result["not_taken"] or any(line["state"] == "refused" for line in result["uploads"]):
         raise typer.Exit(3)
 
 
@@ -142,7 +143,7 @@ def predict(
 
 @app.command()
 def uploads(kind: Annotated[str | None, typer.Option(help="Only this kind.")] = None, as_json: AsJson = False) -> None:
-    """List every upload with its state and row counts."""
+    """List every upload with its state and row counts, and what lies among the uploads and is not taken."""
     from failure_platform.cli import drawing
     from failure_platform.cli.upload_commands import list_uploads
 
@@ -257,8 +258,8 @@ def _check_settings() -> None:
             name = "__".join(str(part) for part in wrong["loc"]).upper()
             unknown = wrong["type"] in ("extra_forbidden", "unexpected_keyword_argument")
             problem = "there is no such setting" if unknown else wrong["msg"].removeprefix("Value error, ")
-            err.print(f"[red]Wrong setting[/] {ENV_PREFIX}{name}: {problem}")
+            err.print(f"[red]Wrong setting[/] {ENV_PREFIX}{name}: {escape(problem)}")
         sys.exit(2)
     except tomllib.TOMLDecodeError as error:
-        err.print(f"[red]Wrong setting[/]: {SETTINGS_FILE} in the home folder is not TOML: {error}")
+        err.print(f"[red]Wrong setting[/]: {SETTINGS_FILE} in the home folder is not TOML: {escape(str(error))}")
         sys.exit(2)

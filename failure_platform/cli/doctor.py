@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.resources.lake import errors, repairs, views
 from failure_platform.resources.lake.errors import LakeError
 from failure_platform.resources.lake.snapshot import marker_of
@@ -28,6 +29,7 @@ def examine(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
     checks: list[tuple[str, Callable[[Settings], str | None]]] = [
         ("home can be written", _home),
         ("free disk", _disk),
+        ("everything among the uploads is taken", _uploads),
         ("lake opens", _lake),
         ("port of the UI is free", _port),
         ("mlflow mirror", _mlflow),
@@ -49,9 +51,15 @@ def examine(settings: Settings, *, scan: bool = False) -> dict[str, Any]:
 
 def _home(settings: Settings) -> str | None:
     existing = next(folder for folder in (settings.root, *settings.root.parents) if folder.exists())
-    if os.access(existing, os.W_OK):
+    if existing.is_dir() and os.access(existing, os.W_OK):
         return None
-    return f"{existing} cannot be written: choose another folder with {ENV_PREFIX}HOME"
+    why = "cannot be written" if existing.is_dir() else "is no folder"
+    return f"{existing} {why}: choose another folder with {ENV_PREFIX}HOME"
+
+
+def _uploads(settings: Settings) -> str | None:
+    told = Platform(settings).inbox.not_taken(CONTRACTS)
+    return " ".join(str(one) for one in told) or None
 
 
 def _disk(settings: Settings) -> str | None:

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from failure_platform.domain.not_taken import NotTaken
+
 _COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
 _COLOURS = {
     "better": "green",
@@ -31,6 +33,7 @@ def draw_process(result: dict[str, Any], out: Console) -> None:
     for line in result["uploads"]:
         if line["state"] == "refused":
             out.print(f"[red]refused[/] {line['kind']}/{escape(line['name'] + ': ' + line['reason'])}")
+    _draw_not_taken(result, out)
     for name, compared in result["targets"].items():
         out.print(f"\n[bold]{name}[/]")
         draw_comparison(compared, out)
@@ -200,6 +203,12 @@ def draw_uploads(result: dict[str, Any], out: Console) -> None:
     for line in result["uploads"]:
         if line["reason"]:
             out.print(f"{line['name']}: {line['reason']}", markup=False)
+    _draw_not_taken(result, out)
+
+
+def _draw_not_taken(result: dict[str, Any], out: Console) -> None:
+    for one in result["not_taken"]:
+        out.print(f"[red]not taken[/] {escape(str(NotTaken(**one)))}")
 
 
 def draw_withdrawal(line: dict[str, Any], out: Console) -> None:

@@ -41,7 +41,7 @@ def _exit_code(error: Exception) -> int | None:
     """Return the documented exit code of an error; None when no person can act on it."""
     # Imported only after an error: together they take seconds, and most commands need few of them.
     from failure_platform.cli.flow import DecisionNotTakenError, StageFailedError
-    from failure_platform.cli.instance import HomeBusyError
+    from failure_platform.cli.instance import HomeBusyError, HomeNotUsableError
     from failure_platform.cli.model_commands import NotKnownError
     from failure_platform.cli.service import NotStartedError
     from failure_platform.cli.simulate import WrongOptionsError
@@ -54,6 +54,7 @@ def _exit_code(error: Exception) -> int | None:
         HomeBusyError: 75,
         LakeBusyError: 75,
         DecisionNotTakenError: 5,
+        HomeNotUsableError: 2,
         WrongOptionsError: 2,
         NotKnownError: 2,
         NotExportedError: 2,

@@ -1,8 +1,7 @@
 """The complete flow without a UI: the jobs of one home, run in this process and in order."""
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +9,6 @@ import dagster as dg
 
 from failure_platform.assets.predictions import PREDICT_JOB
 from failure_platform.assets.production_model import DECIDE_JOB
-from failure_platform.assets.vehicles import description_options
 from failure_platform.catalog import CODE_VERSION, uploads_of
 from failure_platform.cli import instance
 from failure_platform.cli.model_commands import summary
@@ -18,13 +16,12 @@ from failure_platform.definitions import build
 from failure_platform.domain import arrivals
 from failure_platform.domain.arrivals import Receipt, Sighting
 from failure_platform.domain.contracts import CONTRACTS
-from failure_platform.domain.features.wide import data_version
 from failure_platform.domain.ledger import UploadLine
-from failure_platform.domain.targets import Target
+from failure_platform.domain.not_taken import Blocked, NotTaken, due
 from failure_platform.resources.lake import views
-from failure_platform.resources.lake.target_tables import predictions_table, read_table, vehicles_table
+from failure_platform.resources.lake.target_tables import predictions_table, read_table
 from failure_platform.resources.platform import Platform
-from failure_platform.resources.vehicles.vehicles_table import pending_changes
+from failure_platform.resources.retraining import current_candidate
 from failure_platform.sensors.arrivals import FolderScan, range_tags, receive_settled, upload_tags
 from failure_platform.settings import Settings
 
@@ -97,8 +94,8 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
     """Run the flow once on this home.
 
     Returns:
-        `uploads`: one ledger line per file in the upload folders; `targets`: by name, the candidate, the production
-        model and the verdict, both measured on the same vehicles.
+        `uploads`: one ledger line per file in the upload folders; `not_taken`: what else lies there; `targets`: by
+        name, the candidate, the production model and the verdict, both measured on the same vehicles.
 
     Raises:
         HomeBusyError: a platform runs on this home.
@@ -108,7 +105,12 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
     with instance.exclusive_home(settings), instance.opened(settings) as dagster:
         instance.close_dead_runs(dagster)
         flow = Flow(settings, dagster)
-        received = {kind: _ingest_folder(flow, platform, kind, say) for kind in CONTRACTS}
+        not_taken = platform.inbox.strays(CONTRACTS)
+        received: dict[str, dict[str, Receipt]] = {}
+        for kind in CONTRACTS:
+            received[kind], in_the_way = _ingest_folder(flow, platform, kind, say)
+            not_taken += in_the_way
+        not_taken = list(dict.fromkeys(not_taken))
         for target in settings.targets:
             _bring_up_to_date(flow, platform, target, say)
         with platform.lake.read() as connection:
@@ -123,28 +125,40 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
                 for files in received.values()
                 for name, receipt in sorted(files.items())
             ],
+            "not_taken": [asdict(one) for one in not_taken],
             "targets": {target: summary(platform, target) for target in settings.targets},
         }
 
 
-def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[str, Receipt]:
+def _ingest_folder(
+    flow: Flow, platform: Platform, kind: str, say: Say
+) -> tuple[dict[str, Receipt], Sequence[NotTaken]]:
+    """Ingest a folder until nothing in it is new; return the receipts by file name, and what was not taken."""
     settings = platform.settings
     handled: dict[str, Sighting] = {}
+    blocked: dict[str, Blocked] = {}
     receipts: dict[str, Receipt] = {}
-    while unhandled := arrivals.unhandled(platform.inbox.look(kind), handled):
+    compare_inodes = True
+    seen = platform.inbox.scan(kind)
+    # What cannot be read is tried once: whoever waits for this command cannot mend it meanwhile.
+    while unhandled := due(arrivals.unhandled(seen.files, handled, compare_inodes=compare_inodes), blocked, now=0.0):
         time.sleep(settings.settle_seconds)
-        scan = receive_settled(platform.inbox, kind, unhandled, handled, flow.known(kind))
+        scan = receive_settled(
+            platform.inbox, kind, unhandled, handled, flow.known(kind), compare_inodes=compare_inodes
+        )
         platform.inbox.note(scan.plan.again)
         flow.ingest(kind, scan, settings.uploads_per_run, say)
         receipts |= {arrivals.shown_name(name): receipt for name, receipt in scan.receipts.items()}
-        handled = dict(scan.handled)
+        handled, compare_inodes = dict(scan.handled), scan.compare_inodes
+        blocked |= scan.blocked
         if scan.waiting:
             say(f"{kind}: waiting for {len(scan.waiting)} files that are still being written")
-    return receipts
+        seen = platform.inbox.scan(kind)
+    return receipts, [*seen.not_taken, *(one.not_taken for one in blocked.values())]
 
 
 def _bring_up_to_date(flow: Flow, platform: Platform, target: str, say: Say) -> None:
-    if (version := current_candidate(platform, platform.settings.target(target))) is None:
+    if (version := current_candidate(platform, platform.settings.target(target), CODE_VERSION)) is None:
         say(f"{target}: describing vehicles, training, comparing")
         flow.run("retrain", partition=target)
         return
@@ -153,30 +167,6 @@ def _bring_up_to_date(flow: Flow, platform: Platform, target: str, say: Say) -> 
     predicted = read_table(platform.lake, predictions_table(target), "TRUE LIMIT 1")
     if production and (predicted is None or set(predicted["version"]) != {production.version}):
         flow.run(PREDICT_JOB, partition=target)
-
-
-def current_candidate(platform: Platform, target: Target) -> str | None:
-    """Return the newest version if training again would give it, and if it is compared with production; else None."""
-    settings, registry = platform.settings, platform.registry
-    candidate, production = registry.newest(target.name), registry.current(target.name)
-    if candidate is None or candidate.code_version != CODE_VERSION:
-        return None
-    pending = pending_changes(platform.lake, target, **description_options(settings))
-    if pending.uploads or pending.rebuild_reason is not None:
-        return None
-    incremental = settings.training.mode == "incremental"
-    recipe = settings.recipe(candidate.recipe.get("started_from") if incremental else None).as_dict()
-    recorded = {**candidate.recipe, "trials_done": None}
-    vehicles = read_table(platform.lake, vehicles_table(target.name))
-    if (
-        recorded != json.loads(json.dumps(recipe))
-        or vehicles is None
-        or data_version(vehicles) != candidate.data_version
-    ):
-        return None
-    pair = (candidate.version, production.version if production else None)
-    compared = any((one.candidate, one.production) == pair for one in registry.comparisons(target.name))
-    return candidate.version if compared or pair[0] == pair[1] else None
 
 
 def _ledger_line(ledger: Mapping[str, UploadLine], name: str, receipt: Receipt) -> dict[str, Any]:

@@ -69,6 +69,10 @@ _UNDER_WAY = [
 ]
 
 
+class HomeNotUsableError(Exception):
+    """The home can be neither made nor used as a folder."""
+
+
 class HomeBusyError(Exception):
     """Another platform uses this home."""
 
@@ -84,11 +88,16 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 def prepare(settings: Settings) -> Path:
-    """Write the instance's configuration and the workspace file into the home; return DAGSTER_HOME."""
+    """Write the instance's configuration and the workspace file into the home; return DAGSTER_HOME.
+
+    Raises:
+        HomeNotUsableError: the home is no folder and cannot be made one.
+    """
     folder = settings.dagster_folder
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     template = files("failure_platform").joinpath("dagster.yaml").read_text(encoding="utf-8")
-    events = json.dumps(event_log_config(folder))
+    # In ASCII, JSON writes an emoji as two surrogates, which YAML takes for two characters.
+    events = json.dumps(event_log_config(folder), ensure_ascii=False)
     (folder / "dagster.yaml").write_text(f"{template}\nevent_log_storage: {events}\n", encoding="utf-8")
     (folder / "workspace.yaml").write_text(
         f"load_from:\n  - python_module:\n      module_name: {MODULE}\n      location_name: {LOCATION}\n",
@@ -114,9 +123,10 @@ def exclusive_home(settings: Settings) -> Iterator[str]:
     environment (which this yields), by which the next holder finds them if this one is killed.
 
     Raises:
+        HomeNotUsableError: the home is no folder and cannot be made one.
         HomeBusyError: a platform is up on this home, or `failure-platform process` is running.
     """
-    settings.root.mkdir(parents=True, exist_ok=True)
+    _make(settings.root)
     with (settings.root / _LOCK).open("a+", encoding="utf-8") as lock:
         taken, before = try_lock(lock), _read(lock)
         # A process that the dead one forked may still hold the lock.
@@ -160,6 +170,16 @@ def close_dead_runs(instance: dg.DagsterInstance) -> int:
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
         instance.report_run_failed(run, "The platform was stopped while this run was under way; it is run again.")
     return len(dead)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HomeNotUsableError(
+            f"{folder} cannot be made or used as a folder ({error.strerror}). Choose another home with "
+            f"{ENV_PREFIX}HOME."
+        ) from error
 
 
 @dataclass(frozen=True)

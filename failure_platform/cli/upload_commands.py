@@ -1,5 +1,6 @@
 """`uploads` and `withdraw`: the ledger, and the removal of one upload from the lake."""
 
+from dataclasses import asdict
 from typing import Any
 
 import dagster as dg
@@ -17,9 +18,18 @@ _COUNTS = ("rows_in", "merged", "duplicate", "superseded", "quarantined")
 
 
 def list_uploads(settings: Settings, kind: str | None = None) -> dict[str, Any]:
-    """Return the ledger in order of arrival, of one kind or of all: `uploads`, one object per line."""
-    with Platform(settings).lake.read() as connection:
-        return {"uploads": [line.columns() for line in views.ledger(connection, kind)]}
+    """Return the ledger in order of arrival, of one kind or of all, and what is not taken.
+
+    Returns:
+        `uploads`: one object per line; `not_taken`: one object per file or folder (`domain.not_taken.NotTaken`).
+    """
+    platform = Platform(settings)
+    with platform.lake.read() as connection:
+        lines = views.ledger(connection, kind)
+    # With 100,000 uploads, opening each again would take seconds on a disk and minutes on a share.
+    known = {(line.kind, line.name, line.size) for line in lines}
+    not_taken = [one for one in platform.inbox.not_taken(CONTRACTS, known) if kind in (None, one.kind) or not one.kind]
+    return {"uploads": [line.columns() for line in lines], "not_taken": [asdict(one) for one in not_taken]}
 
 
 def withdraw_upload(settings: Settings, upload: str, who: str, why: str) -> dict[str, Any]:

@@ -8,10 +8,17 @@ from typing import Literal
 
 State = Literal["received", "merged", "refused", "withdrawn"]
 
-# Names that programs give to files that they are still writing, or to lock files.
-_UNFINISHED = re.compile(r"^(\.|~\$)|\.(part|partial|tmp|crdownload|filepart|swp)$", re.IGNORECASE)
+# What Windows, macOS, servers and office programs leave in a shared folder by themselves; nobody misses it.
+_CLUTTER = re.compile(
+    r"^(\..*|~\$.*|(eh)?thumbs(_vista)?\.db|desktop\.ini|icon\r?|\$recycle\.bin|recycler|recycled|system volume "
+    r"information|lost\+found|network trash folder|temporary items|__macosx|[@#](eadir|recycle|recently-snapshot|"
+    r"snapshot|sharebin|tmp))$",
+    re.IGNORECASE | re.DOTALL,
+)
+# Names that programs give to files that they are still writing.
+_UNFINISHED = re.compile(r"\.(part|partial|tmp|crdownload|filepart|swp)$", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-_LONGEST_NAME = 80
+_LONGEST_NAME = 70
 
 
 @dataclass(frozen=True)
@@ -71,9 +78,19 @@ class Plan:
     already_in: tuple[Receipt, ...]
 
 
+def is_clutter(name: str) -> bool:
+    """Return whether a file or folder of this name comes with the system or a program, and is passed over."""
+    return bool(_CLUTTER.match(name))
+
+
+def is_unfinished(name: str) -> bool:
+    """Return whether a program gives this name to a file that it is still writing."""
+    return bool(_UNFINISHED.search(name))
+
+
 def is_upload(name: str) -> bool:
-    """Return whether a file of this name is meant as an upload (not hidden, not a lock, not still being copied)."""
-    return not _UNFINISHED.search(name)
+    """Return whether a file of this name is meant as an upload (no clutter, no lock, not still being copied)."""
+    return not is_clutter(name) and not is_unfinished(name)
 
 
 def shown_name(name: str) -> str:
@@ -81,24 +98,59 @@ def shown_name(name: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
-def upload_key(name: str, sha256: str, received_at: datetime) -> str:
-    """Return the partition key of an upload, `<received time>_<name>_<first 8 of the hash>`.
+def upload_key(kind: str, name: str, sha256: str, received_at: datetime) -> str:
+    """Return the partition key of an upload, `<received time>_<kind>_<name>_<first 8 of the hash>`.
 
-    Only `[A-Za-z0-9._-]` occurs, because the UI gives other characters a meaning of their own.
+    Only `[A-Za-z0-9._-]` occurs, because the UI gives other characters a meaning of their own. The kind is part of it:
+    the ledger of all kinds is one table, and one file may be dropped into several folders at the same second.
     """
     safe = _UNSAFE.sub("-", name).strip("-.")[-_LONGEST_NAME:] or "upload"
-    return f"{received_at:%Y%m%dT%H%M%S}_{safe}_{sha256[:8]}"
+    return f"{received_at:%Y%m%dT%H%M%S}_{kind}_{safe}_{sha256[:8]}"
 
 
-def unhandled(seen: Iterable[Sighting], handled: Mapping[str, Sighting]) -> list[Sighting]:
-    """Return the sightings that differ from what was handled under the same name, in the order of their names."""
-    return sorted((s for s in seen if handled.get(s.name) != s), key=lambda s: s.name)
+def unhandled(
+    seen: Iterable[Sighting], handled: Mapping[str, Sighting], *, compare_inodes: bool = True
+) -> list[Sighting]:
+    """Return the sightings that differ from what was handled under the same name, in the order of their names.
+
+    Args:
+        seen: the files of a folder.
+        handled: files handled before, by name.
+        compare_inodes: whether another inode alone makes a difference (see `inodes_change`).
+    """
+    fresh = (s for s in seen if (old := handled.get(s.name)) is None or not _same(old, s, compare_inodes))
+    return sorted(fresh, key=lambda s: s.name)
 
 
 def settled(first: Iterable[Sighting], second: Iterable[Sighting]) -> list[Sighting]:
-    """Return the files that are unchanged between two scans; the clock of a file server has no part in it."""
+    """Return the files that have the same size and time in two scans, as the second found them.
+
+    The clock of a file server has no part in it, nor have inodes, which some file systems number anew at each scan.
+    """
     later = {s.name: s for s in second}
-    return [s for s in first if later.get(s.name) == s]
+    return [later[s.name] for s in first if s.name in later and _same(s, later[s.name], compare_inodes=False)]
+
+
+def inodes_change(first: Iterable[Sighting], second: Iterable[Sighting]) -> bool:
+    """Return whether a file of the same size and time has another inode in the second of two scans.
+
+    Shares (CIFS without server inodes, FUSE) may number their files anew at any time: there, an inode is no evidence
+    that a file was replaced.
+    """
+    later = {s.name: s for s in second}
+    pairs = [(s, later[s.name]) for s in first if s.name in later]
+    return any(_same(a, b, compare_inodes=False) and a.inode != b.inode for a, b in pairs)
+
+
+def renumbered(sighting: Sighting, handled: Mapping[str, Sighting]) -> bool:
+    """Return whether a file differs only by its inode from what was handled under its name."""
+    old = handled.get(sighting.name)
+    return old is not None and old != sighting and _same(old, sighting, compare_inodes=False)
+
+
+def _same(first: Sighting, second: Sighting, compare_inodes: bool) -> bool:
+    alike = (first.size, first.mtime_ns) == (second.size, second.mtime_ns)
+    return alike and (first.inode == second.inode or not compare_inodes)
 
 
 def within_budget(sightings: Sequence[Sighting], most_bytes: int) -> list[Sighting]:

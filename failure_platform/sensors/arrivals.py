@@ -1,15 +1,17 @@
 """One sensor per kind: finds settled files in the upload folder and requests their runs."""
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
 from failure_platform.domain import arrivals
 from failure_platform.domain.arrivals import PendingRun, Plan, Receipt, Sighting, fate, pause_seconds, unanswered
+from failure_platform.domain.contracts import CONTRACTS
+from failure_platform.domain.not_taken import Blocked, NotReadableError, NotTaken, due, in_words
 from failure_platform.resources.uploads.inbox import Inbox
+from failure_platform.sensors.memory import Memory
 
 RUN_KEY_TAG = "dagster/run_key"
 FAILURE_REASON_TAG = "dagster/failure_reason"
@@ -23,34 +25,10 @@ HASH_TAG = "failure_platform/file_sha256"
 
 # Hashing this much takes some 5 seconds; the rest of a large drop waits for the next tick.
 MOST_BYTES_PER_TICK = 2 << 30
+# What is not taken is stored in the cursor, so that each is logged once.
+MOST_TOLD = 100
 # The daemon evaluates sensors every 5 seconds. With an interval of 5, every other tick would be milliseconds early.
 TICK_SECONDS = 1
-
-
-@dataclass(frozen=True)
-class Memory:
-    """The cursor of a sensor: handled files by name, and requested runs that have not ended by run key."""
-
-    handled: Mapping[str, Sighting]
-    pending: Mapping[str, PendingRun]
-
-    @staticmethod
-    def from_cursor(cursor: str | None) -> "Memory":
-        """Return what the last tick recorded; empty before the first tick."""
-        stored = json.loads(cursor or "{}")
-        return Memory(
-            {name: Sighting(name, *facts) for name, facts in stored.get("handled", {}).items()},
-            {run_key: PendingRun(*facts) for run_key, facts in stored.get("asked", {}).items()},
-        )
-
-    def to_cursor(self) -> str:
-        """Return the text that Dagster stores until the next tick."""
-        return json.dumps(
-            {
-                "handled": {name: astuple(sighting)[1:] for name, sighting in sorted(self.handled.items())},
-                "asked": {run_key: astuple(run) for run_key, run in self.pending.items()},
-            }
-        )
 
 
 @dataclass(frozen=True)
@@ -63,12 +41,25 @@ class RunOutcomes:
 
 @dataclass(frozen=True)
 class FolderScan:
-    """The result of a scan: the plan, receipts and handled files by name, and names of files still being written."""
+    """The result of a scan.
+
+    Args:
+        plan: the uploads to ingest.
+        receipts: received files by name.
+        handled: handled files by name.
+        waiting: names of files that are still being written, or left for the next tick.
+        blocked: files that could not be read, by name.
+        not_taken: all that lies in the folder and is not taken.
+        compare_inodes: whether another inode shows, in this folder, that a file was replaced.
+    """
 
     plan: Plan
     receipts: Mapping[str, Receipt]
     handled: Mapping[str, Sighting]
     waiting: tuple[str, ...]
+    blocked: Mapping[str, Blocked]
+    not_taken: tuple[NotTaken, ...]
+    compare_inodes: bool
 
 
 def arrival_sensor(
@@ -77,6 +68,7 @@ def arrival_sensor(
     partitions: dg.DynamicPartitionsDefinition,
     settle_seconds: float,
     uploads_per_run: int,
+    kinds: Collection[str] = tuple(CONTRACTS),
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dg.SensorDefinition:
@@ -88,6 +80,7 @@ def arrival_sensor(
         partitions: partitions of the kind, one per upload.
         settle_seconds: seconds between the two scans that must find a new file unchanged.
         uploads_per_run: most uploads in one run.
+        kinds: every kind: other folders among the uploads are reported.
         clock: gives the current time in seconds since the epoch.
         sleep: waits for a number of seconds.
     """
@@ -102,14 +95,24 @@ def arrival_sensor(
     def arrivals_of_kind(
         context: dg.SensorEvaluationContext, inbox: dg.ResourceParam[Inbox]
     ) -> dg.SensorResult | dg.SkipReason:
-        memory = Memory.from_cursor(context.cursor)
-        unhandled = arrivals.unhandled(inbox.look(kind), memory.handled)
-        if not unhandled and not memory.pending:
-            return dg.SkipReason(f"no new file in uploads/{kind}")
+        memory, seen = Memory.from_cursor(context.cursor), inbox.scan(kind)
+        compare = memory.compare_inodes or not arrivals.inodes_change(memory.handled.values(), seen.files)
+        fresh = arrivals.unhandled(seen.files, memory.handled, compare_inodes=compare)
+        tried = due(fresh, memory.blocked, clock())
+        resting = {s.name: memory.blocked[s.name] for s in set(fresh).difference(tried)}
+        beside = [one for one in inbox.strays(kinds) if one.kind in (None, kind)]
+        if not tried and not memory.pending:
+            told = [*seen.not_taken, *(one.not_taken for one in resting.values()), *beside]
+            logged = _log_new(context, told, memory.told)
+            now = replace(memory, blocked=resting, told=logged, compare_inodes=compare)
+            if now != memory:
+                context.update_cursor(now.to_cursor())
+            return dg.SkipReason(_with_told(f"no new file in uploads/{kind}", told))
         known = context.instance.get_dynamic_partitions(str(partitions.name))
         outcomes = run_outcomes(context.instance, inbox, kind, memory.pending, known, clock())
-        sleep(settle_seconds if unhandled else 0)
-        scan = receive_settled(inbox, kind, unhandled, memory.handled, set(known))
+        sleep(settle_seconds if tried else 0)
+        scan = receive_settled(inbox, kind, tried, memory.handled, set(known), compare_inodes=compare, now=clock())
+        told = [*scan.not_taken, *(one.not_taken for one in resting.values()), *beside]
         for receipt in scan.plan.already_in:
             context.log.info(f"'{receipt.name}' is already in, as {receipt.key}; nothing to do.")
         for first, *_ in outcomes.again:
@@ -122,8 +125,14 @@ def arrival_sensor(
         return dg.SensorResult(
             run_requests=list(requests.values()),
             dynamic_partitions_requests=add_requests(partitions, scan.plan),
-            skip_reason=None if requests else _skip_reason(scan, len(outcomes.pending)),
-            cursor=Memory(scan.handled, {**outcomes.pending, **requested}).to_cursor(),
+            skip_reason=None if requests else _with_told(_skip_reason(scan, len(outcomes.pending)), told),
+            cursor=Memory(
+                scan.handled,
+                {**outcomes.pending, **requested},
+                {**resting, **scan.blocked},
+                _log_new(context, told, memory.told),
+                scan.compare_inodes,
+            ).to_cursor(),
         )
 
     return arrivals_of_kind
@@ -166,7 +175,14 @@ def run_outcomes(
 
 
 def receive_settled(
-    inbox: Inbox, kind: str, unhandled: Sequence[Sighting], handled: Mapping[str, Sighting], known: set[str]
+    inbox: Inbox,
+    kind: str,
+    unhandled: Sequence[Sighting],
+    handled: Mapping[str, Sighting],
+    known: set[str],
+    *,
+    compare_inodes: bool = True,
+    now: float = 0.0,
 ) -> FolderScan:
     """Scan the folder a second time, receive the files that did not change, and plan their runs.
 
@@ -176,18 +192,41 @@ def receive_settled(
         unhandled: files of the first scan that were not handled yet.
         handled: files handled before, by name.
         known: partition keys that Dagster knows.
+        compare_inodes: False where the inodes of the folder are known to change by themselves.
+        now: seconds since the epoch, for files that cannot be read.
     """
-    seen = inbox.look(kind)
-    settled = arrivals.within_budget(arrivals.settled(unhandled, seen), MOST_BYTES_PER_TICK)
-    received = {s.name: receipt for s in settled if (receipt := inbox.receive(kind, s)) is not None}
-    names = {s.name for s in seen}
+    seen = inbox.scan(kind)
+    compare_inodes = compare_inodes and not arrivals.inodes_change(unhandled, seen.files)
+    received: dict[str, Receipt] = {}
+    blocked: dict[str, Blocked] = {}
+    done: dict[str, Sighting] = {}
+    for sighting in arrivals.within_budget(arrivals.settled(unhandled, seen.files), MOST_BYTES_PER_TICK):
+        renumbered = arrivals.renumbered(sighting, handled)
+        if compare_inodes or not renumbered:
+            try:
+                receipt = inbox.receive(kind, sighting)
+            except NotReadableError as error:
+                blocked[sighting.name] = Blocked(sighting, error.not_taken, now)
+                continue
+            if receipt is None:
+                continue
+            if renumbered and receipt.key in known:
+                # Only its number is new: in this folder that says nothing, and no other file is hashed for it.
+                compare_inodes = False
+            else:
+                received[sighting.name] = receipt
+        done[sighting.name] = sighting
+    names = {s.name for s in seen.files}
     # Removed files are dropped, so that the cursor grows with the folder and not with its history.
-    kept = {name: s for name, s in handled.items() if name in names}
+    kept = {name: s for name, s in handled.items() if name in names or not seen.complete}
     return FolderScan(
         plan=arrivals.plan(received.values(), known),
         receipts=received,
-        handled={**kept, **{s.name: s for s in settled if s.name in received}},
-        waiting=tuple(s.name for s in unhandled if s.name in names and s.name not in received),
+        handled={**kept, **done},
+        waiting=tuple(s.name for s in unhandled if s.name in names and s.name not in {**done, **blocked}),
+        blocked=blocked,
+        not_taken=(*seen.not_taken, *(one.not_taken for one in blocked.values())),
+        compare_inodes=compare_inodes,
     )
 
 
@@ -230,3 +269,16 @@ def _skip_reason(scan: FolderScan, runs: int) -> str:
     if scan.plan.already_in:
         return f"{len(scan.plan.already_in)} files are already in"
     return f"no new file; {runs} runs have not ended yet" if runs else "no new file"
+
+
+def _with_told(reason: str, told: Sequence[NotTaken]) -> str:
+    return f"{reason}; {len(told)} not taken: {in_words(told)}" if told else reason
+
+
+def _log_new(context: dg.SensorEvaluationContext, told: Iterable[NotTaken], before: Collection[str]) -> Sequence[str]:
+    """Log what was not told at the last tick, and return what is told now."""
+    lines = [str(one) for one in told][:MOST_TOLD]
+    for line in lines:
+        if line not in before:
+            context.log.warning(f"Not taken: {line}")
+    return lines

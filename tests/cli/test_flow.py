@@ -1,20 +1,27 @@
 """The whole flow from a terminal, on the three real data sets: what it says, and that it says no more than that."""
 
+import errno
+import itertools
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from failure_platform.cli.flow import current_candidate
+from failure_platform.catalog import CODE_VERSION
+from failure_platform.cli.doctor import examine
+from failure_platform.cli.flow import _ingest_folder
 from failure_platform.domain.metrics import METRICS
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.retraining import current_candidate
+from failure_platform.resources.uploads import folders
+from failure_platform.sensors.arrivals import FolderScan
 from failure_platform.settings import Settings
 
 
@@ -122,7 +129,9 @@ def test_another_recipe_is_something_new(
     version = before["targets"]["road_test"]["candidate"]["version"]
     for given, expected in (({}, version), ({"seed": 7}, None), ({"holdout_share": 0.3}, None)):
         platform = Platform(Settings(home=terminal.home, **given))
-        assert current_candidate(platform, platform.settings.target("road_test")) == expected
+        assert current_candidate(platform, platform.settings.target("road_test"), CODE_VERSION) == expected
+    platform = Platform(Settings(home=terminal.home))
+    assert current_candidate(platform, platform.settings.target("road_test"), "other rules") is None
 
 
 @pytest.mark.fault(14)
@@ -161,13 +170,18 @@ def test_a_person_decides_from_a_terminal(
     assert "has no prediction" in terminal("predict", "2024-9999999", code=2)
 
 
-def test_a_refused_upload_is_told_and_stops_only_itself(tmp_path: Path) -> None:
-    """Exit code 3 says that a file was refused; the good file beside it is merged."""
+@pytest.mark.fault(85, 89)
+def test_what_is_refused_or_not_taken_is_told_and_stops_only_itself(tmp_path: Path) -> None:
+    """Exit code 3 says that a file was refused or not taken; the good file beside it is merged."""
     terminal = Terminal(tmp_path / "home")
     folder = terminal.home / "uploads" / "status"
     folder.mkdir(parents=True)
     (folder / "good.csv").write_text("KNR,STATUS,DATA\n2024-0210001,M700,2024-01-08 06:00:00\n")
     (folder / "bad.csv").write_text("a,b\n1,2\n")
+    (folder / "Semana 05").mkdir()
+    (folder / "Semana 05" / "b.csv").touch()
+    (folder / "link.csv").symlink_to(folder / "good.csv")
+    (terminal.home / "uploads" / "falhas").symlink_to("/nowhere/share")
     result = terminal("process", "--json", code=3)
     states = {u["name"]: u["state"] for u in result["uploads"]}
     assert states == {"good.csv": "merged", "bad.csv": "refused"}
@@ -175,6 +189,52 @@ def test_a_refused_upload_is_told_and_stops_only_itself(tmp_path: Path) -> None:
     assert "KNR" in reason
     target = result["targets"]["road_test"]
     assert (target["candidate"], target["verdict"]["outcome"]) == (None, "not_judged")
+    told = {one["path"] for one in result["not_taken"]}
+    assert told == {"uploads/status/Semana 05", "uploads/status/link.csv", "uploads/falhas"}
+    assert {one["path"] for one in terminal("uploads", "--json")["not_taken"]} == told
+    of_status = {one["path"] for one in terminal("uploads", "--kind", "status", "--json")["not_taken"]}
+    assert of_status == told - {"uploads/falhas"}
+    (check,) = [one for one in examine(Settings(home=terminal.home))["checks"] if "uploads" in one["check"]]
+    assert not check["ok"]
+    assert all(path in check["what to do"] for path in told)
+
+
+class Ingested:
+    """Stands for the runs of a flow: what they are given is known from then on."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.keys: set[str] = set()
+
+    def known(self, kind: str) -> set[str]:
+        return set(self.keys)
+
+    def ingest(self, kind: str, scan: FolderScan, most: int, say: Callable[[str], None]) -> None:
+        self.names += [receipt.name for receipt in scan.plan.new]
+        self.keys |= {receipt.key for receipt in scan.plan.new}
+
+
+@pytest.mark.fault(85, 90)
+def test_a_folder_that_never_looks_the_same_and_a_file_that_never_opens_come_to_an_end(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Inodes that change at every scan, and a locked file: each file is taken once, and `process` goes on."""
+    platform, flow = Platform(settings), Ingested()
+    classified, opened, numbers = folders._classified, folders.opened, itertools.count(1)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (platform.inbox.folder("status") / name).write_text(name)
+
+    def locked(path: Path) -> int:
+        if path.name == "b.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path)
+
+    monkeypatch.setattr(folders, "_classified", lambda *of: replace(classified(*of), inode=next(numbers)))
+    monkeypatch.setattr(folders, "opened", locked)
+    receipts, not_taken = _ingest_folder(flow, platform, "status", lambda line: None)  # type: ignore[arg-type]
+    assert flow.names == ["a.csv", "c.csv"]
+    assert set(receipts) == {"a.csv", "c.csv"}
+    assert [one.path for one in not_taken] == ["uploads/status/b.csv"]
 
 
 def test_doctor_shows_every_setting(tmp_path: Path) -> None:

@@ -32,6 +32,30 @@ AUTOMATION = "__ASSET_JOB"
 UNFINISHED = [status for status in Status if status.value not in ("SUCCESS", "FAILURE", "CANCELED")]
 
 
+@pytest.mark.fault(91)
+@pytest.mark.parametrize("name", ["Werk 5, Halle (3)", "W#rk 'Ä' 😀 {x} $HOME ;&\"", "a:b\\c\nd"])
+def test_dagster_takes_the_settings_of_a_home_of_any_other_name(tmp_path: Path, name: str) -> None:
+    """Telemetry is off, the event log is the platform's own, and every file lies in the home."""
+    settings = Settings(home=tmp_path / name)
+    with instance.opened(settings) as dagster:
+        assert not dagster.telemetry_enabled
+        assert type(dagster.event_log_storage).__name__ == "EventLog"
+        dagster.add_dynamic_partitions("x", ["y"])
+        assert dagster.get_dynamic_partitions("x") == ["y"]
+    assert (settings.dagster_folder / "history" / "runs" / "index.db").is_file()
+    assert list(tmp_path.iterdir()) == [settings.root]
+
+
+@pytest.mark.fault(91)
+def test_a_home_that_is_a_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    with (
+        pytest.raises(instance.HomeNotUsableError, match="FAILURE_PLATFORM_HOME"),
+        instance.exclusive_home(Settings(home=tmp_path / "home")),
+    ):
+        pass
+
+
 class Home:
     """One home, the command that runs a platform on it, and what a person would see there."""
 

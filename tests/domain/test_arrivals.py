@@ -31,9 +31,9 @@ def receipt(key: str, state: str = "received", attempt: int = 1) -> Receipt:
 @given(st.text(max_size=300))
 def test_any_file_name_gives_a_key_of_plain_characters(name: str) -> None:
     """The UI gives commas, brackets and dots a meaning of their own; no file name may reach it as one."""
-    key = upload_key(name, "0123456789abcdef", WHEN)
+    key = upload_key("falhas", name, "0123456789abcdef", WHEN)
     assert set(key) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
-    assert key.startswith("20261102T063000_")
+    assert key.startswith("20261102T063000_falhas_")
     assert key.endswith("_01234567")
     assert len(key) <= 110
 

@@ -1,14 +1,20 @@
 """Promises of the arrival sensors, driven through real ticks on a real Dagster instance."""
 
+import errno
 import gzip
+import itertools
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from failure_platform.catalog import uploads_of
+from failure_platform.domain.not_taken import RETRY_SECONDS
 from failure_platform.resources.lake.views import ledger, row_counts
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.uploads import folders
 from failure_platform.sensors.arrivals import RANGE_END, RANGE_START, Memory, arrival_sensor
 from failure_platform.settings import Settings
 from support.ticks import Ticks
@@ -202,8 +208,26 @@ class Time:
         if isinstance(result, dg.SensorResult):
             for request in result.dynamic_partitions_requests or []:
                 self.instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-            self.cursor = result.cursor
+        self.cursor = result.cursor if isinstance(result, dg.SensorResult) else context.cursor
         return result
+
+    def answered(self) -> str:
+        """Tick, let the one requested run end with a result, and return its file or the number of its files."""
+        (request,) = self.tick().run_requests
+        run = dg.DagsterRun("ingest_status", tags={"dagster/run_key": str(request.run_key)})
+        self.instance.add_run(run)
+        self.instance.report_run_failed(run)
+        self.instance.add_run_tags(run.run_id, {"dagster/failure_reason": "STEP_FAILURE"})
+        return request.tags.get("failure_platform/file_name") or request.tags["failure_platform/uploads"]
+
+    def reason(self) -> str:
+        """Tick, and return why nothing is requested."""
+        result = self.tick()
+        if isinstance(result, dg.SensorResult):
+            assert not result.run_requests
+            assert result.skip_reason is not None
+            return str(result.skip_reason.skip_message)
+        return str(result.skip_message)
 
 
 @pytest.fixture
@@ -244,3 +268,119 @@ def test_a_run_that_died_again_and_again_is_requested_again_after_its_pause(time
         (pending,) = Memory.from_cursor(time.cursor).pending.values()
         assert pending.attempt == attempt + 1
     assert set(time.slept[1:]) == {0}
+
+
+@pytest.fixture
+def locked(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """Names of files that cannot be opened."""
+    names: set[str] = set()
+    opened = folders.opened
+
+    def instead(path: Path) -> int:
+        if path.name in names:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path)
+
+    monkeypatch.setattr(folders, "opened", instead)
+    return names
+
+
+@pytest.mark.fault(85)
+def test_an_unreadable_file_is_told_at_every_tick_logged_once_and_taken_by_itself(
+    time: Time, locked: set[str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its neighbours are taken at once; it is tried again after a rest, and no tick waits for it meanwhile."""
+    for name in ("a.csv", "b.csv", "c.csv"):
+        (time.inbox.folder("status") / name).write_text(STATUS + name)
+    locked.add("b.csv")
+    assert time.answered() == "2"
+    sleeps = len(time.slept)
+    for _ in range(3):
+        assert "1 not taken: uploads/status/b.csv: it cannot be read (Permission denied)" in time.reason()
+    assert sum(time.slept[sleeps:]) == 0
+    assert capfd.readouterr().err.count("WARNING - Not taken: uploads/status/b.csv") == 1
+    time.now += RETRY_SECONDS
+    assert "b.csv" in time.reason(), "tried again, and still locked"
+    locked.clear()
+    time.now += RETRY_SECONDS
+    assert time.answered() == "b.csv"
+    assert Memory.from_cursor(time.cursor).blocked == {}
+
+
+@pytest.mark.fault(85)
+def test_a_changed_file_does_not_rest(time: Time, locked: set[str]) -> None:
+    """Saved again: whatever held it, it is tried at the next tick."""
+    path = time.inbox.folder("status") / "a.csv"
+    path.write_text(STATUS)
+    locked.add("a.csv")
+    assert "a.csv" in time.reason()
+    locked.clear()
+    path.write_text(STATUS * 2)
+    assert len(time.tick().run_requests) == 1
+
+
+@pytest.mark.fault(85)
+def test_a_large_unreadable_file_does_not_use_up_every_tick(
+    time: Time, locked: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick reads a limited amount; what failed before stands at the end of the queue."""
+    monkeypatch.setattr("failure_platform.sensors.arrivals.MOST_BYTES_PER_TICK", 1)
+    for name in ("a.csv", "b.csv"):
+        (time.inbox.folder("status") / name).write_text(STATUS + name)
+    locked.add("a.csv")
+    assert "a.csv" in time.reason()
+    assert time.answered() == "b.csv"
+
+
+@pytest.mark.fault(86)
+def test_a_share_that_is_away_is_told_and_nothing_is_forgotten(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back again, its files are known: none is hashed or requested a second time."""
+    (time.inbox.folder("status") / "a.csv").write_text(STATUS)
+    time.answered()
+    time.reason()
+    handled = Memory.from_cursor(time.cursor).handled
+    listing = folders.os.scandir
+
+    def gone(path: Path) -> object:
+        if Path(path).name == "status":
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        return listing(path)
+
+    with monkeypatch.context() as away:
+        away.setattr(folders.os, "scandir", gone)
+        for _ in range(2):
+            assert "uploads/status: it cannot be listed" in time.reason()
+            assert Memory.from_cursor(time.cursor).handled == handled
+    assert "not taken" not in time.reason()
+    assert Memory.from_cursor(time.cursor).handled == handled
+
+
+@pytest.mark.fault(89)
+def test_the_sensor_of_the_kind_that_is_meant_tells_what_lies_beside_it(time: Time) -> None:
+    """A folder that is called almost like another kind is left to that kind's sensor."""
+    for name in ("Estatus/a.csv", "Falha/b.csv", "c.csv", "status/x/d.csv"):
+        path = time.inbox.uploads / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(STATUS)
+    reason = time.reason()
+    assert "3 not taken" in reason
+    assert all(f"uploads/{name}:" in reason for name in ("Estatus", "c.csv", "status/x"))
+    assert "Falha" not in reason
+
+
+@pytest.mark.fault(90)
+def test_a_share_that_numbers_its_files_anew_is_read_once(time: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Size and time settle there: no tick finds something new, waits, or reads again."""
+    classified, numbers = folders._classified, itertools.count(1)
+
+    def renumbered(kind: str, entry: "os.DirEntry[str]") -> object:
+        return replace(classified(kind, entry), inode=next(numbers))
+
+    monkeypatch.setattr(folders, "_classified", renumbered)
+    (time.inbox.folder("status") / "a.csv").write_text(STATUS)
+    time.answered()
+    slept = len(time.slept)
+    monkeypatch.setattr(folders, "opened", lambda path: pytest.fail(f"{path} is read again"))
+    for _ in range(3):
+        time.reason()
+    assert sum(time.slept[slept:]) == 0

@@ -4,7 +4,6 @@ A receipt is a small JSON file named by the hash of the content. It exists befor
 after a crash in between the work is repeated with the same key, and no upload is lost or ingested twice.
 """
 
-import errno
 import hashlib
 import json
 import os
@@ -15,16 +14,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from io import BufferedReader
 from pathlib import Path
 
-from failure_platform.domain.arrivals import Receipt, Sighting, State, is_upload, shown_name, upload_key
+from failure_platform.domain.arrivals import Receipt, Sighting, State, shown_name, upload_key
+from failure_platform.domain.not_taken import NotTaken
 from failure_platform.resources.storage.atomic_files import atomic_write, sweep
 from failure_platform.resources.storage.clock import utc_now
 from failure_platform.resources.storage.disk_space import require_room, room_for
 from failure_platform.resources.storage.failpoints import failpoint
+from failure_platform.resources.uploads import folders
 
-_CHUNK = 1 << 20
 _HASH_DIGITS = 8  # of the content's hash, at the end of a partition key
 _SAFE_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _OURS = stat.S_IRUSR | stat.S_IWUSR
@@ -43,44 +42,70 @@ class Inbox:
         self._is_swept = False
 
     def folder(self, kind: str) -> Path:
-        """Return the folder into which files of this kind are dropped; it is made if it does not exist."""
+        """Return the folder into which files of this kind are dropped; it is made if it does not exist.
+
+        What stands in its way is told by `scan`. Behind a link to a share nothing is made: that is not the home.
+        """
         folder = self.uploads / kind
-        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            if not self.uploads.is_symlink():
+                folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    def scan(self, kind: str) -> folders.Listing:
+        """Return the files of a kind, and what lies in its folder and is not taken. Never raises."""
+        self.folder(kind)
+        return folders.listing(self.uploads, kind)
+
     def look(self, kind: str) -> list[Sighting]:
-        """Return the regular files in the folder; links, folders and unfinished files are left out."""
-        seen = []
-        with os.scandir(self.folder(kind)) as entries:
-            for entry in entries:
-                if not is_upload(entry.name) or not entry.is_file(follow_symlinks=False):
-                    continue
-                with suppress(FileNotFoundError):  # removed since the scan
-                    facts = entry.stat(follow_symlinks=False)
-                    seen.append(Sighting(entry.name, facts.st_size, facts.st_mtime_ns, facts.st_ino))
-        return sorted(seen, key=lambda s: s.name)
+        """Return the files of a kind: the regular files in its folder that are meant as uploads."""
+        return list(self.scan(kind).files)
+
+    def strays(self, kinds: Collection[str]) -> list[NotTaken]:
+        """Return what lies in the folder of uploads beside the folders of the kinds."""
+        return folders.strays(self.uploads, kinds)
+
+    def not_taken(self, kinds: Collection[str], known: Collection[tuple[str, str, int]] = ()) -> list[NotTaken]:
+        """Return all that lies among the uploads and is not taken. Nothing is made or changed, and no file is read.
+
+        Args:
+            kinds: every kind.
+            known: kind, shown name and size of files that need not be tried, since they were received before.
+        """
+        told = self.strays(kinds)
+        for kind in kinds:
+            if not os.path.lexists(self.uploads / kind):
+                continue
+            listed = folders.listing(self.uploads, kind)
+            new = [s.name for s in listed.files if (kind, shown_name(s.name), s.size) not in known]
+            told += [*listed.not_taken, *folders.unreadable(self.uploads, kind, new)]
+        return list(dict.fromkeys(told))
 
     def receive(self, kind: str, sighting: Sighting) -> Receipt | None:
         """Hash a file and return its receipt; where the content was received before, the earlier receipt.
 
         Returns None when the file changed or vanished while it was read: it is still being written, and the next scan
-        finds it again.
+        finds it again. Its inode has no part in it: of a file that was replaced, the next scan sees another one.
+
+        Raises:
+            NotReadableError: the file cannot be opened, or not read to its end.
         """
-        path = self.folder(kind) / sighting.name
+        hashed = hashlib.sha256()
         try:
-            with _opened(path) as source:
-                digest = hashlib.file_digest(source, "sha256").hexdigest()
-            facts = path.lstat()
+            for chunk in folders.chunks(self.folder(kind), sighting.name):
+                hashed.update(chunk)
+            facts = folders.facts(self.folder(kind), sighting.name)
         except FileNotFoundError:
             return None
-        if (facts.st_size, facts.st_mtime_ns, facts.st_ino) != (sighting.size, sighting.mtime_ns, sighting.inode):
+        if (facts.size, facts.mtime_ns) != (sighting.size, sighting.mtime_ns):
             return None
+        digest = hashed.hexdigest()
         known = self.receipt_of_content(kind, digest)
         if known is not None:
             return known
         now = utc_now()
         name = shown_name(sighting.name)
-        receipt = Receipt(upload_key(name, digest, now), kind, name, digest, sighting.size, now)
+        receipt = Receipt(upload_key(kind, name, digest, now), kind, name, digest, sighting.size, now)
         self._write(receipt)
         self._link(receipt)
         return receipt
@@ -151,6 +176,7 @@ class Inbox:
 
         Raises:
             UploadVanishedError: the file was removed or replaced before it could be archived.
+            NotReadableError: the file cannot be opened any more, or not read to its end.
         """
         target = self._archive / receipt.kind / receipt.sha256
         if target.exists():
@@ -168,7 +194,7 @@ class Inbox:
 
     def _copy_received(self, receipt: Receipt, draft: Path) -> None:
         for name in self._names_of(receipt):
-            if _copy_hashing(self.folder(receipt.kind) / name, draft) == receipt.sha256:
+            if _copy_hashing(self.folder(receipt.kind), name, draft) == receipt.sha256:
                 return
         raise UploadVanishedError(self._vanished(receipt))
 
@@ -259,32 +285,14 @@ def person_key(file: Path, given: bytes | None) -> bytes:
     return file.read_bytes()
 
 
-def _opened(path: Path) -> BufferedReader:
-    """Open a regular file. No link is followed and no pipe waited for, whatever has replaced the file since the scan.
-
-    Raises FileNotFoundError where there is no regular file.
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENXIO):  # a link, a socket
-            raise FileNotFoundError(error.errno, "no regular file", str(path)) from error
-        raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise FileNotFoundError(errno.ENOENT, "no regular file", str(path))
-    return os.fdopen(handle, "rb")
-
-
-def _copy_hashing(source: Path, target: Path) -> str | None:
+def _copy_hashing(folder: Path, name: str, target: Path) -> str | None:
     """Copy a file and return the hash of what was copied; None where the file no longer exists."""
     digest = hashlib.sha256()
-    try:
-        original = _opened(source)
-    except FileNotFoundError:
-        return None
-    with original, target.open("wb") as copy:
-        while chunk := original.read(_CHUNK):
-            digest.update(chunk)
-            copy.write(chunk)
+    with target.open("wb") as copy:
+        try:
+            for chunk in folders.chunks(folder, name):
+                digest.update(chunk)
+                copy.write(chunk)
+        except FileNotFoundError:
+            return None
     return digest.hexdigest()

@@ -9,11 +9,12 @@ from typing import Any
 
 from failure_platform.domain.arrivals import Receipt
 from failure_platform.domain.contracts import CONTRACTS, Contract
+from failure_platform.domain.not_taken import NotReadableError
 from failure_platform.domain.rows.dates import DateRule
 from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.upload import ParsedUpload, read_upload
 from failure_platform.resources.storage.disk_space import room_for
-from failure_platform.resources.uploads.inbox import Inbox
+from failure_platform.resources.uploads.inbox import Inbox, UploadVanishedError
 from failure_platform.resources.uploads.reader_process import ReaderProcess
 
 _STOP_SECONDS = 0.05
@@ -50,11 +51,21 @@ class Staging:
         self._date_rules = date_rules
 
     def read(self, receipt: Receipt, contract: Contract, person_key: bytes) -> ParsedUpload | Refused:
-        """Read the archived original; what an earlier attempt left here is replaced."""
+        """Read the archived original; what an earlier attempt left here is replaced.
+
+        A file that vanished, or became unreadable, before it was archived is refused as one with bad content is: the
+        other uploads of its run go on.
+        """
         self.drop(receipt)
         folder = self._of(receipt)
         folder.mkdir(parents=True)
-        original = self._inbox.original(receipt)
+        try:
+            original = self._inbox.original(receipt)
+        except UploadVanishedError as gone:
+            return self._refused(receipt, str(gone))
+        except NotReadableError as closed:
+            seen = "It could be read when it was seen; nothing of it was merged. Then save it or drop it again."
+            return self._refused(receipt, f"{closed} {seen}")
         options = {
             "person_key": person_key,
             "date_rule": self._date_rules[receipt.kind],
@@ -66,10 +77,12 @@ class Staging:
             with room_for(f"the rows of '{receipt.name}'", folder, receipt.size, kept):
                 read = self._reader.call(_read, original, contract.kind, folder, options)
         except UploadRefusedError as stopped:
-            read = Refused(str(stopped))
-        if isinstance(read, Refused):
-            self.drop(receipt)
-        return read
+            return self._refused(receipt, str(stopped))
+        return self._refused(receipt, read.reason) if isinstance(read, Refused) else read
+
+    def _refused(self, receipt: Receipt, reason: str) -> Refused:
+        self.drop(receipt)
+        return Refused(reason)
 
     def read_all(
         self, receipts: Sequence[Receipt], contract: Contract, person_key: bytes

@@ -7,11 +7,13 @@ one differs of a vehicle that no upload touched, all vehicles are described agai
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from typing import TypedDict
 
 import duckdb
 import pandas as pd
 
 from failure_platform.domain.features.names import explain, full_families
+from failure_platform.domain.features.sequences import LENGTH
 from failure_platform.domain.features.touched import Basis, Changes, changes
 from failure_platform.domain.features.wide import FACT_COLUMNS, assemble, feature_columns
 from failure_platform.domain.targets import Target
@@ -20,6 +22,7 @@ from failure_platform.resources.lake.lake import Lake
 from failure_platform.resources.lake.target_tables import put_frame, table_exists, table_frame, vehicles_table
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.vehicles.feature_blocks import FeatureQueries
+from failure_platform.settings import Settings
 
 DICTIONARY, BASIS = "feature_dictionary", "basis_of_vehicles"
 _OUTCOME = ("label", "label_reason", "failure_group")
@@ -43,6 +46,26 @@ class VehiclesUpdate:
     rebuild_reason: str | None
     without_prediction_point: int
     reached_later: int
+
+
+class DescriptionOptions(TypedDict):
+    """Arguments that `update_vehicles` and `pending_changes` share."""
+
+    declared_periods: dict[str, tuple[date, date]]
+    sequence_length: int
+    code_version: str
+
+
+def description_options(settings: Settings, code_version: str) -> DescriptionOptions:
+    """Return what besides lake and target decides how vehicles are described."""
+    return {
+        "declared_periods": {
+            name: (period.first_day, period.last_day) for name, period in settings.declared_periods.items()
+        },
+        # Results one by one make the table a quarter wider, and only one family reads them.
+        "sequence_length": LENGTH if "sequence" in (settings.training.families or ()) else 0,
+        "code_version": code_version,
+    }
 
 
 def update_vehicles(

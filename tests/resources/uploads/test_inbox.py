@@ -7,6 +7,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,21 @@ def test_the_same_bytes_under_another_name_are_the_same_upload(inbox: Inbox) -> 
     assert first is not None
     assert first == second
     assert first.name == "a.csv"
+
+
+@pytest.mark.fault(93)
+def test_one_file_in_the_folders_of_several_kinds_is_an_upload_of_each(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dropped at the same second: the ledger, which is one for all kinds, has a line for each."""
+    monkeypatch.setattr("failure_platform.resources.uploads.inbox.utc_now", lambda: datetime(2026, 11, 2, 6, 30))
+    kinds = ("resultados", "falhas", "status")
+    for kind in kinds:
+        drop(inbox, "x" * 200 + ".csv", b"KNR\n1", kind)
+    receipts = [inbox.receive(kind, *inbox.look(kind)) for kind in kinds]
+    keys = [receipt.key for receipt in receipts if receipt is not None]
+    assert len(set(keys)) == 3
+    assert [inbox.receipt(kind, key) for kind, key in zip(kinds, keys, strict=True)] == receipts
 
 
 @pytest.mark.fault(15)

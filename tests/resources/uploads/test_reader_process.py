@@ -1,6 +1,7 @@
 """Parsing in a child: whatever a file does to its reader, the platform stands, says so, and reads the next one."""
 
 import contextlib
+import errno
 import operator
 import os
 import signal
@@ -22,7 +23,8 @@ from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.dates import DateRule
 from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.upload import ParsedUpload
-from failure_platform.resources.uploads.inbox import Inbox, UploadVanishedError
+from failure_platform.resources.uploads import folders
+from failure_platform.resources.uploads.inbox import Inbox
 from failure_platform.resources.uploads.reader_process import IDLE_SECONDS, ReaderProcess
 from failure_platform.resources.uploads.staging import Refused, Staging
 
@@ -242,12 +244,46 @@ def test_a_full_disk_is_no_refusal(
     assert isinstance(read("b.csv", OTHER, by), ParsedUpload)
 
 
-def test_a_vanished_original_is_no_refusal(tmp_path: Path, reader: Callable[..., ReaderProcess]) -> None:
+@pytest.mark.fault(85)
+def test_a_vanished_original_stops_only_itself(tmp_path: Path, reader: Callable[..., ReaderProcess]) -> None:
+    """Seen, and gone when its run begins: it is refused with what to do, and its neighbours are read."""
     inbox = Inbox(tmp_path / "uploads", tmp_path / "archive")
     staging = Staging(tmp_path / "staging", inbox, reader(), 2, "1GB", dict.fromkeys(CONTRACTS, DateRule()))
     gone = Receipt("key", "status", "gone.csv", "0" * 64, 1, datetime(2024, 1, 1))
-    with pytest.raises(UploadVanishedError):
-        staging.read(gone, CONTRACTS["status"], KEY)
+    (inbox.folder("status") / "a.csv").write_text(STATUS)
+    there = inbox.receive("status", *inbox.look("status"))
+    assert there is not None
+    read = dict(staging.read_all([gone, there], CONTRACTS["status"], KEY))
+    assert isinstance(read[there], ParsedUpload)
+    assert isinstance(read[gone], Refused)
+    assert "was removed" in read[gone].reason
+    assert "drop a removed one again" in read[gone].reason
+
+
+@pytest.mark.fault(85)
+def test_an_original_that_became_unreadable_stops_only_itself(
+    tmp_path: Path, reader: Callable[..., ReaderProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readable when it was seen, and held open elsewhere when its run begins."""
+    inbox = Inbox(tmp_path / "uploads", tmp_path / "archive")
+    staging = Staging(tmp_path / "staging", inbox, reader(), 2, "1GB", dict.fromkeys(CONTRACTS, DateRule()))
+    for name, content in (("a.csv", STATUS), ("b.csv", OTHER)):
+        (inbox.folder("status") / name).write_text(content)
+    locked, there = (inbox.receive("status", seen) for seen in inbox.look("status"))
+    opened = folders.opened
+
+    def held(path: Path) -> int:
+        if path.name == "a.csv":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(path)
+
+    monkeypatch.setattr(folders, "opened", held)
+    (_, first), (_, second) = staging.read_all([locked, there], CONTRACTS["status"], KEY)
+    assert isinstance(second, ParsedUpload)
+    assert isinstance(first, Refused)
+    assert "uploads/status/a.csv: it cannot be read (Permission denied)" in first.reason
+    assert "nothing of it was merged" in first.reason
+    assert not inbox.archived(locked)
 
 
 def test_the_child_ends_with_a_killed_parent() -> None:
