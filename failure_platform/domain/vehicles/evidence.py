@@ -1,0 +1,179 @@
+"""Evidence: the stretches of days that each falhas upload reports, and the halls that it counts for.
+
+An upload is judged by its own good rows, rows that other uploads repeat included. They are counted as vehicles per day
+and hall (`LakeTables.falhas_days`), since the rows of one vehicle come together and some exports have each row twice.
+What is usual is measured per vehicle that passes its prediction point on those days.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import date
+
+import ibis
+import ibis.expr.types as ir
+
+from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.lake_tables import LakeTables
+from failure_platform.domain.vehicles.prediction_points import prediction_points
+
+ANY_HALL = "*"
+"""Stands for all halls together, as a target without halls asks for them."""
+BLANK_HALL = ""
+
+LONGEST_GAP = 14
+"""Days in a row without rows of usual volume that a stretch may hold, where few vehicles make them plausible."""
+COMPARABLE = 0.2
+"""Part of the usual volume that counts as comparable."""
+CHANCE = 1e-4
+"""A count that is less likely than this is implausible."""
+MOST_WITHOUT = 30
+"""Vehicles that the lake may name before it says nothing about a hall of which it never had a row."""
+
+
+def implausibly_few(count: ir.Value, expected: ir.Value) -> ir.BooleanValue:
+    """Return whether a count is below COMPARABLE of what is expected, and chance gives so little less than CHANCE.
+
+    The bound for Poisson counts is P(X <= k) <= exp(-m) (e m / k)^k for k < m: Mitzenmacher and Upfal, Probability and
+    Computing, 2nd edition, theorem 5.4. For k = 0 it is exact.
+    """
+    many = count.cast("float64")
+    ratio = ibis.greatest(expected / ibis.greatest(many, 1.0), 1.0)
+    return (many < COMPARABLE * expected) & (expected - many - many * ratio.ln() > -math.log(CHANCE))
+
+
+class Evidence:
+    """The tables from which coverage is derived, for the prediction points of one target.
+
+    Attributes:
+        counts: upload, day, HALLE, vehicles; of merged falhas uploads, ANY_HALL included.
+        without_groups: upload; those that have rows, but no S_GROUP_ID, as older exports.
+        declared: upload, first, last (dates); the uploads whose period is declared, which overrides their rows.
+        stretches: upload, first, last (dates); where the rows of the other uploads are as many as usual for them.
+        shares: HALLE, share of all rows in the lake, rate per vehicle at its prediction point.
+    """
+
+    def __init__(self, lake: LakeTables, target: Target) -> None:
+        """Derive the tables; nothing is computed yet."""
+        merged = lake.uploads.filter(lake.uploads.kind == "falhas", lake.uploads.state == "merged")
+        days = lake.falhas_days.semi_join(merged, "upload")
+        groups = days.group_by("upload").aggregate(grouped=days.grouped.sum())
+        self.without_groups = groups.filter(groups.grouped == 0).select("upload")
+        self.declared = _declared(merged, lake)
+        halls = days.select("upload", "day", "vehicles", HALLE=days.HALLE.fill_null(BLANK_HALL))
+        totals = halls.group_by("upload", "day").aggregate(vehicles=halls.vehicles.sum())
+        self.counts = halls.union(totals.mutate(HALLE=ibis.literal(ANY_HALL)))
+        points = prediction_points(lake.status, target)
+        self._passed = points.group_by(day=points.predicted_at.date()).aggregate(passed=points.count())
+        self._days = self._with_expected(totals.anti_join(self.declared, "upload"))
+        self.stretches = self._stretches()
+        self.shares = self._shares()
+
+    def halls(self, wanted: ir.Table) -> ir.Table:
+        """Return for which wanted halls (HALLE and more) each upload without a declared period counts.
+
+        * An upload that lacks most of the usual rows, or has rows of halls only that make up less than half of them,
+          counts for the halls of which it has comparably many rows per vehicle.
+        * Any other upload counts for a hall unless it has implausibly few rows of it.
+        * A hall that no upload has counts while the whole lake names at most MOST_WITHOUT vehicles.
+
+        Returns:
+            the columns of wanted; upload, share (of the hall in the upload; in the lake where it has none, 0 where
+            nobody has), thin (whether it has no row of the hall, and too few others for that to tell).
+        """
+        uploads = self._uploads()
+        own = self.counts.group_by("upload", "HALLE").aggregate(own=self.counts.vehicles.sum())
+        pairs = uploads.cross_join(wanted)
+        pairs = pairs.left_join(own, ["upload", "HALLE"]).select(pairs, own=own.own.fill_null(0))
+        pairs = pairs.left_join(self.shares, "HALLE").select(
+            pairs, share=self.shares.share.fill_null(0.0), rate=self.shares.rate.fill_null(0.0)
+        )
+        of_part = (pairs.own > 0) & (pairs.HALLE != ANY_HALL) & ~implausibly_few(pairs.own, pairs.rate * pairs.passed)
+        known = ~implausibly_few(pairs.own, pairs.share * pairs.vehicles)
+        unknown = (pairs.share == 0) & (pairs.in_lake > MOST_WITHOUT)
+        kept = pairs.filter(ibis.ifelse(pairs.partial, of_part, known & ~unknown))
+        few = ibis.ifelse(kept.HALLE == ANY_HALL, kept.vehicles <= MOST_WITHOUT, kept.own == 0)
+        share = ibis.ifelse(kept.own > 0, kept.own / kept.vehicles, kept.share)
+        return kept.select(*wanted.columns, "upload", thin=few, share=share)
+
+    def _with_expected(self, totals: ir.Table) -> ir.Table:
+        """Add to the uploads' days how many vehicles passed, `before` them too, and the rows expected by own rate."""
+        calendar = totals.select("day").union(self._passed.select("day"), distinct=True)
+        calendar = calendar.left_join(self._passed, "day").select(calendar.day, passed=self._passed.passed.fill_null(0))
+        upto = ibis.window(order_by=calendar.day, preceding=None, following=0)
+        calendar = calendar.mutate(before=calendar.passed.sum().over(upto) - calendar.passed)
+        days = totals.join(calendar, "day").select(totals, calendar.passed, calendar.before)
+        busy = days.passed > 0
+        rate = days.vehicles.sum(where=busy) / ibis.greatest(days.passed.sum(), 1)
+        days = days.mutate(rate=rate.over(ibis.window(group_by="upload")).fill_null(0.0))
+        return days.mutate(expected=days.rate * days.passed)
+
+    def _stretches(self) -> ir.Table:
+        """Join the days of usual volume, where the quiet days between two of them are few and plausible."""
+        days = self._days
+        upto = ibis.window(group_by="upload", order_by=days.day, preceding=None, following=0)
+        days = days.mutate(upto=days.vehicles.sum().over(upto))
+        usual = days.filter(days.vehicles >= COMPARABLE * days.expected)
+        in_order = ibis.window(group_by="upload", order_by=usual.day)
+        usual = usual.mutate(
+            previous=usual.day.lag().over(in_order),
+            passed_since=usual.before - (usual.before + usual.passed).lag().over(in_order),
+            named_since=usual.upto - usual.vehicles - usual.upto.lag().over(in_order),
+        )
+        quiet = usual.day.epoch_days() - usual.previous.epoch_days() - 1
+        breaks = (quiet > LONGEST_GAP) | implausibly_few(usual.named_since, usual.rate * usual.passed_since)
+        marked = usual.mutate(breaks=(usual.previous.isnull() | breaks).cast("int64"))
+        upto = ibis.window(group_by="upload", order_by=marked.day, preceding=None, following=0)
+        numbered = marked.mutate(stretch=marked.breaks.sum().over(upto))
+        found = numbered.group_by("upload", "stretch").aggregate(first=numbered.day.min(), last=numbered.day.max())
+        return found.select("upload", "first", "last")
+
+    def _shares(self) -> ir.Table:
+        """Return how much of all rows each hall has; a day of several uploads counts once, as the fullest of them."""
+        fullest = self.counts.group_by("day", "HALLE").aggregate(vehicles=self.counts.vehicles.max())
+        fullest = fullest.filter(fullest.HALLE != ANY_HALL)
+        timed = fullest.left_join(self._passed, "day").select(fullest, passed=self._passed.passed.fill_null(0))
+        days = timed.select("day", "passed").distinct()
+        every = days.aggregate(all_passed=days.passed.sum())
+        halls = timed.group_by("HALLE").aggregate(
+            total=timed.vehicles.sum(), busy=timed.vehicles.sum(where=timed.passed > 0).fill_null(0)
+        )
+        whole = halls.aggregate(total=halls.total.sum(), busy=halls.busy.sum()).mutate(HALLE=ibis.literal(ANY_HALL))
+        with_whole = halls.union(whole.select(*halls.columns))
+        of = with_whole.cross_join(whole.select(in_lake="total")).cross_join(every)
+        return of.select(
+            "HALLE", "in_lake", share=of.total / of.in_lake, rate=of.busy / ibis.greatest(of.all_passed, 1)
+        )
+
+    def _uploads(self) -> ir.Table:
+        """Return upload, vehicles (in its rows), passed (on its days), in_lake, and whether it is only a part."""
+        days, shares = self._days, self.shares
+        uploads = days.group_by("upload").aggregate(
+            vehicles=days.vehicles.sum(),
+            busy=days.vehicles.sum(where=days.passed > 0).fill_null(0),
+            passed=days.passed.sum(),
+        )
+        halls = self.counts.filter(self.counts.HALLE != ANY_HALL).select("upload", "HALLE").distinct()
+        held = halls.join(shares, "HALLE").group_by("upload").aggregate(held=shares.share.sum())
+        lake = shares.filter(shares.HALLE == ANY_HALL).select("in_lake", lake_rate="rate")
+        uploads = uploads.join(held, "upload").cross_join(lake)
+        # That all its rows fall into the halls it has, where these usually have less than half, is no chance.
+        one_sided = (uploads.held < 0.5) & (-uploads.vehicles * uploads.held.ln() > -math.log(CHANCE))
+        little = implausibly_few(uploads.busy, uploads.lake_rate * uploads.passed)
+        return uploads.select("upload", "vehicles", "passed", "in_lake", partial=one_sided | little)
+
+
+def _declared(merged: ir.Table, lake: LakeTables) -> ir.Table:
+    """Return the uploads with a declared period for their file name."""
+    first, last = (
+        _of_file(merged, {name: period[end] for name, period in lake.declared_periods.items()}) for end in (0, 1)
+    )
+    return merged.select("upload", first=first, last=last).filter(ibis._["first"].notnull())
+
+
+def _of_file(uploads: ir.Table, by_name: Mapping[str, date]) -> ir.DateValue:
+    """Return the day that stands for the file name of each upload, or NULL."""
+    nothing = ibis.null("date")
+    if not by_name:
+        return nothing
+    days = ((uploads["name"] == name, ibis.literal(day)) for name, day in by_name.items())
+    return ibis.cases(*days, else_=nothing)
