@@ -4,14 +4,13 @@ A day is covered for a hall where an upload that counts for the hall reports it,
 rows of other halls that chance does not explain it.
 """
 
-import math
 from collections.abc import Iterable
 
 import ibis
 import ibis.expr.types as ir
 
 from failure_platform.domain.targets import Target
-from failure_platform.domain.vehicles.evidence import ANY_HALL, CHANCE, Evidence
+from failure_platform.domain.vehicles.evidence import ANY_HALL, SURPRISE, Evidence
 from failure_platform.domain.vehicles.lake_tables import LakeTables
 
 OUTCOMES, DEFECTS = "outcomes", "defects"
@@ -47,9 +46,8 @@ def hall_coverage(lake: LakeTables, target: Target, halls: Iterable[str]) -> ir.
 def hall_days(evidence: Evidence, wanted: ir.Table, *, groups_needed: bool = False) -> ir.Table:
     """Return the days that are covered for some halls (ANY_HALL: for all of them together).
 
-    Days without a row of the hall, in a run between two that have one or up to the end, are not covered if the rows of
-    other halls in the run let so little chance expect more: exp(-expected) < CHANCE. The run may go over several
-    uploads, as of an export that is made every day.
+    Days in a row without a row of the hall are not covered if that is less likely than 1 in 10,000, by the rows of
+    other halls and by the vehicles that passed. They may be of several uploads, as of an export that is made every day.
 
     Args:
         evidence: what the uploads have.
@@ -78,7 +76,7 @@ def hall_days(evidence: Evidence, wanted: ir.Table, *, groups_needed: bool = Fal
     runs = days.mutate(seen=seen, run=seen.sum().over(upto))
     silent = runs.expected.sum(where=runs.seen == 0).over(ibis.window(group_by=["use", "HALLE", "run"]))
     runs = runs.mutate(silent=silent.fill_null(0.0))
-    told = runs.filter((runs.seen == 1) | (runs.silent <= -math.log(CHANCE)))
+    told = runs.filter((runs.seen == 1) | (runs.silent <= SURPRISE))
     return told.select("use", "HALLE", "day", "thin")
 
 
@@ -88,7 +86,10 @@ def _reported(evidence: Evidence, kept: ir.Table, declared: ir.Table) -> ir.Tabl
     own = evidence.counts.select("upload", "HALLE", "day", own="vehicles")
     every = evidence.counts.filter(evidence.counts.HALLE == ANY_HALL).select("upload", "day", every="vehicles")
     days = days.left_join(own, ["upload", "HALLE", "day"]).select(days, own=own.own.fill_null(0))
-    days = days.left_join(every, ["upload", "day"]).select(days, expected=days.share * every.every.fill_null(0))
+    days = days.left_join(every, ["upload", "day"]).select(days, every=every.every.fill_null(0))
+    passed = evidence.passed
+    days = days.left_join(passed, "day").select(days, passed=passed.passed.fill_null(0))
+    days = days.mutate(expected=ibis.least(days.share * days.every, days.rate * days.passed))
     # A declaration stands for rows of every hall.
     rows_of_all = _each_day(declared).mutate(
         own=ibis.literal(1, "int64"), expected=ibis.literal(0.0), thin=ibis.literal(False)  # noqa: FBT003

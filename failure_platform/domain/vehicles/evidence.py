@@ -24,21 +24,23 @@ LONGEST_GAP = 14
 """Days in a row without rows of usual volume that a stretch may hold, where few vehicles make them plausible."""
 COMPARABLE = 0.2
 """Part of the usual volume that counts as comparable."""
-CHANCE = 1e-4
-"""A count that is less likely than this is implausible."""
+SURPRISE = -math.log(1e-4)
+"""A count that is less likely than 1 in 10,000 is implausible."""
+TILT = 3
+"""How many times as busy, in odds, some halls may be against others on single days, as after a weekend."""
 MOST_WITHOUT = 30
 """Vehicles that the lake may name before it says nothing about a hall of which it never had a row."""
 
 
 def implausibly_few(count: ir.Value, expected: ir.Value) -> ir.BooleanValue:
-    """Return whether a count is below COMPARABLE of what is expected, and chance gives so little less than CHANCE.
+    """Return whether a count is below COMPARABLE of what is expected, and chance gives so little less than 1 in 10,000.
 
     The bound for Poisson counts is P(X <= k) <= exp(-m) (e m / k)^k for k < m: Mitzenmacher and Upfal, Probability and
     Computing, 2nd edition, theorem 5.4. For k = 0 it is exact.
     """
     many = count.cast("float64")
     ratio = ibis.greatest(expected / ibis.greatest(many, 1.0), 1.0)
-    return (many < COMPARABLE * expected) & (expected - many - many * ratio.ln() > -math.log(CHANCE))
+    return (many < COMPARABLE * expected) & (expected - many - many * ratio.ln() > SURPRISE)
 
 
 class Evidence:
@@ -48,6 +50,7 @@ class Evidence:
         counts: upload, day, HALLE, vehicles; of merged falhas uploads, ANY_HALL included.
         without_groups: upload; those that have rows, but no S_GROUP_ID, as older exports.
         declared: upload, first, last (dates); the uploads whose period is declared, which overrides their rows.
+        passed: day, passed (number of vehicles at their prediction point).
         stretches: upload, first, last (dates); where the rows of the other uploads are as many as usual for them.
         shares: HALLE, share of all rows in the lake, rate per vehicle at its prediction point.
     """
@@ -63,7 +66,7 @@ class Evidence:
         totals = halls.group_by("upload", "day").aggregate(vehicles=halls.vehicles.sum())
         self.counts = halls.union(totals.mutate(HALLE=ibis.literal(ANY_HALL)))
         points = prediction_points(lake.status, target)
-        self._passed = points.group_by(day=points.predicted_at.date()).aggregate(passed=points.count())
+        self.passed = points.group_by(day=points.predicted_at.date()).aggregate(passed=points.count())
         self._days = self._with_expected(totals.anti_join(self.declared, "upload"))
         self.stretches = self._stretches()
         self.shares = self._shares()
@@ -77,8 +80,9 @@ class Evidence:
         * A hall that no upload has counts while the whole lake names at most MOST_WITHOUT vehicles.
 
         Returns:
-            the columns of wanted; upload, share (of the hall in the upload; in the lake where it has none, 0 where
-            nobody has), thin (whether it has no row of the hall, and too few others for that to tell).
+            the columns of wanted; upload; share (of the hall among its rows) and rate (of its rows per vehicle that
+            passed), those of the lake where it has none, 0 where nobody has; thin (whether it has no row of the hall,
+            and too few others for that to tell).
         """
         uploads = self._uploads()
         own = self.counts.group_by("upload", "HALLE").aggregate(own=self.counts.vehicles.sum())
@@ -88,17 +92,18 @@ class Evidence:
             pairs, share=self.shares.share.fill_null(0.0), rate=self.shares.rate.fill_null(0.0)
         )
         of_part = (pairs.own > 0) & (pairs.HALLE != ANY_HALL) & ~implausibly_few(pairs.own, pairs.rate * pairs.passed)
-        known = ~implausibly_few(pairs.own, pairs.share * pairs.vehicles)
+        known = ~implausibly_few(pairs.own, ibis.least(pairs.share * pairs.vehicles, pairs.rate * pairs.passed))
         unknown = (pairs.share == 0) & (pairs.in_lake > MOST_WITHOUT)
         kept = pairs.filter(ibis.ifelse(pairs.partial, of_part, known & ~unknown))
         few = ibis.ifelse(kept.HALLE == ANY_HALL, kept.vehicles <= MOST_WITHOUT, kept.own == 0)
         share = ibis.ifelse(kept.own > 0, kept.own / kept.vehicles, kept.share)
-        return kept.select(*wanted.columns, "upload", thin=few, share=share)
+        rate = ibis.ifelse(kept.own > 0, kept.own / ibis.greatest(kept.passed, 1), kept.rate)
+        return kept.select(*wanted.columns, "upload", thin=few, share=share, rate=rate)
 
     def _with_expected(self, totals: ir.Table) -> ir.Table:
         """Add to the uploads' days how many vehicles passed, `before` them too, and the rows expected by own rate."""
-        calendar = totals.select("day").union(self._passed.select("day"), distinct=True)
-        calendar = calendar.left_join(self._passed, "day").select(calendar.day, passed=self._passed.passed.fill_null(0))
+        calendar = totals.select("day").union(self.passed.select("day"), distinct=True)
+        calendar = calendar.left_join(self.passed, "day").select(calendar.day, passed=self.passed.passed.fill_null(0))
         upto = ibis.window(order_by=calendar.day, preceding=None, following=0)
         calendar = calendar.mutate(before=calendar.passed.sum().over(upto) - calendar.passed)
         days = totals.join(calendar, "day").select(totals, calendar.passed, calendar.before)
@@ -131,7 +136,7 @@ class Evidence:
         """Return how much of all rows each hall has; a day of several uploads counts once, as the fullest of them."""
         fullest = self.counts.group_by("day", "HALLE").aggregate(vehicles=self.counts.vehicles.max())
         fullest = fullest.filter(fullest.HALLE != ANY_HALL)
-        timed = fullest.left_join(self._passed, "day").select(fullest, passed=self._passed.passed.fill_null(0))
+        timed = fullest.left_join(self.passed, "day").select(fullest, passed=self.passed.passed.fill_null(0))
         days = timed.select("day", "passed").distinct()
         every = days.aggregate(all_passed=days.passed.sum())
         halls = timed.group_by("HALLE").aggregate(
@@ -156,8 +161,11 @@ class Evidence:
         held = halls.join(shares, "HALLE").group_by("upload").aggregate(held=shares.share.sum())
         lake = shares.filter(shares.HALLE == ANY_HALL).select("in_lake", lake_rate="rate")
         uploads = uploads.join(held, "upload").cross_join(lake)
-        # That all its rows fall into the halls it has, where these usually have less than half, is no chance.
-        one_sided = (uploads.held < 0.5) & (-uploads.vehicles * uploads.held.ln() > -math.log(CHANCE))
+        # All rows fall into halls that usually have less than half of them, even if these are busier today by TILT,
+        # and enough vehicles passed to bring rows of the others.
+        tilted = TILT * uploads.held / (1 + (TILT - 1) * uploads.held)
+        absent = (1 - uploads.held) * uploads.lake_rate * uploads.passed
+        one_sided = (uploads.held < 0.5) & (-uploads.vehicles * tilted.ln() > SURPRISE) & (absent > SURPRISE)
         little = implausibly_few(uploads.busy, uploads.lake_rate * uploads.passed)
         return uploads.select("upload", "vehicles", "passed", "in_lake", partial=one_sided | little)
 
