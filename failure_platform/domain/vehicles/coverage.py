@@ -102,7 +102,9 @@ def _each_day(spans: ir.Table) -> ir.Table:
     """Return a row for each day of spans (first, last; both included) in the place of each span."""
     days = ibis.range(0, spans["last"].epoch_days() - spans["first"].epoch_days() + 1).unnest()
     each = spans.mutate(after=days)
-    return each.mutate(day=(each["first"] + each.after.as_interval("D")).cast("date")).drop("first", "last", "after")
+    # DuckDB adds days to a date as to a timestamp, which Ibis takes for a date.
+    day = (each["first"].cast("timestamp") + each.after.as_interval("D")).date()
+    return each.mutate(day=day).drop("first", "last", "after")
 
 
 def _with_ends(days: ir.Table) -> ir.Table:

@@ -21,7 +21,9 @@ ANY_HALL = "*"
 BLANK_HALL = ""
 
 LONGEST_GAP = 14
-"""Days in a row without rows of usual volume that a stretch may hold, where few vehicles make them plausible."""
+"""Days from one of usual volume to the next in a stretch, at most, where few vehicles make the gap plausible; so many
+times the upload's median distance, where it has at least FEWEST_DAYS of them."""
+FEWEST_DAYS = 7
 COMPARABLE = 0.2
 """Part of the usual volume that counts as comparable."""
 SURPRISE = -math.log(1e-4)
@@ -107,10 +109,13 @@ class Evidence:
         upto = ibis.window(order_by=calendar.day, preceding=None, following=0)
         calendar = calendar.mutate(before=calendar.passed.sum().over(upto) - calendar.passed)
         days = totals.join(calendar, "day").select(totals, calendar.passed, calendar.before)
-        busy = days.passed > 0
-        rate = days.vehicles.sum(where=busy) / ibis.greatest(days.passed.sum(), 1)
-        days = days.mutate(rate=rate.over(ibis.window(group_by="upload")).fill_null(0.0))
-        return days.mutate(expected=days.rate * days.passed)
+        of_upload = ibis.window(group_by="upload")
+        on_its_days = days.vehicles.sum(where=days.passed > 0) / ibis.greatest(days.passed.sum(), 1)
+        # Of an upload with few rows a day, the days without any belong to what is usual.
+        passed_until_last = (days.before + days.passed).max() - days.before.min()
+        throughout = days.vehicles.sum() / ibis.greatest(passed_until_last, 1)
+        days = days.mutate(on_its_days=on_its_days.over(of_upload), throughout=throughout.over(of_upload))
+        return days.mutate(expected=days.on_its_days.fill_null(0.0) * days.passed)
 
     def _stretches(self) -> ir.Table:
         """Join the days of usual volume, where the quiet days between two of them are few and plausible."""
@@ -124,8 +129,11 @@ class Evidence:
             passed_since=usual.before - (usual.before + usual.passed).lag().over(in_order),
             named_since=usual.upto - usual.vehicles - usual.upto.lag().over(in_order),
         )
-        quiet = usual.day.epoch_days() - usual.previous.epoch_days() - 1
-        breaks = (quiet > LONGEST_GAP) | implausibly_few(usual.named_since, usual.rate * usual.passed_since)
+        usual = usual.mutate(distance=usual.day.epoch_days() - usual.previous.epoch_days())
+        of_upload = ibis.window(group_by="upload")
+        often = usual.distance.count().over(of_upload) >= FEWEST_DAYS
+        longest = LONGEST_GAP * ibis.ifelse(often, usual.distance.median().over(of_upload), 1)
+        breaks = (usual.distance > longest) | implausibly_few(usual.named_since, usual.throughout * usual.passed_since)
         marked = usual.mutate(breaks=(usual.previous.isnull() | breaks).cast("int64"))
         upto = ibis.window(group_by="upload", order_by=marked.day, preceding=None, following=0)
         numbered = marked.mutate(stretch=marked.breaks.sum().over(upto))
