@@ -193,10 +193,8 @@ def labels_of(exports: Exports, status: pd.DataFrame) -> pd.DataFrame:
         for key, rows in exports.items():
             con.register("rows", rows.assign(upload=key))
             con.execute("INSERT INTO uploads (upload, kind, name, state) VALUES (?, 'falhas', ?, 'merged')", [key, key])
-            con.execute(f"INSERT INTO {FALHAS_DAYS} BY NAME {falhas_days_sql('SELECT * FROM rows')}")
-            con.execute(
-                "INSERT INTO falhas BY NAME SELECT DISTINCT upload, KNR, HALLE, S_GROUP_ID, DATA FROM rows"
-            )
+            con.execute(f"INSERT INTO {FALHAS_DAYS} BY NAME {falhas_days_sql('FROM rows')}")
+            con.execute("INSERT INTO falhas BY NAME SELECT DISTINCT upload, KNR, HALLE, S_GROUP_ID, DATA FROM rows")
             con.unregister("rows")
         sql = compile_sql(ROAD_TEST, (), 0)
         con.execute(f"CREATE TEMP TABLE {COVERED} AS {sql.covered}")

@@ -17,8 +17,9 @@ _TEST = ("vehicle", "ID", "NAME")
 def defect_cells(defects: ir.Table, points: ir.Table, days: ir.Table) -> ir.Table:
     """Count earlier defects in total, per HALLE and per failure group.
 
-    Only for vehicles whose prediction point is on a day that falhas uploads cover: for the others the number is unknown. Each
-    covered vehicle has a cell for the total, also if it is 0; an absent cell of the other features then means 0.
+    Only for vehicles whose prediction point is on a day that falhas uploads cover: for the others the number is
+    unknown. Each covered vehicle has a cell for the total, also if it is 0; an absent cell of the other features then
+    means 0.
 
     Args:
         defects: falhas rows known at the prediction point: vehicle, HALLE, S_GROUP_ID.

@@ -63,9 +63,7 @@ def changes(before: Basis | None, now: Basis) -> Changes:
     return Changes(uploads=tuple(sorted(now.uploads.keys() - before.uploads.keys())), days=before.days ^ now.days)
 
 
-def touched_vehicles(
-    lake: LakeTables, target: Target, uploads: Sequence[str], days: Collection[date] = ()
-) -> ir.Table:
+def touched_vehicles(lake: LakeTables, target: Target, uploads: Sequence[str], days: Collection[date] = ()) -> ir.Table:
     """Return the vehicles whose description may have changed when these uploads were merged.
 
     These are the vehicles of their rows (a row that one of them replaced had the same KNR); those that were measured

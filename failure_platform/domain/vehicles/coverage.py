@@ -58,31 +58,34 @@ def hall_days(evidence: Evidence, wanted: ir.Table, *, groups_needed: bool = Fal
         use, HALLE, day (date), thin (whether every upload that covers the day has no row of the hall, and too few
         others for that to tell); distinct.
     """
-    kept = evidence.halls(wanted).join(evidence.stretches, "upload")
+    judged = evidence.halls(wanted).join(evidence.stretches, "upload")
     declared = evidence.declared.cross_join(wanted)
     if groups_needed:
-        kept, declared = (
+        judged, declared = (
             table.filter(table.use != OUTCOMES).union(
                 table.filter(table.use == OUTCOMES).anti_join(evidence.without_groups, "upload")
             )
-            for table in (kept, declared)
+            for table in (judged, declared)
         )
-    reported = _reported(evidence, kept, declared)
+    reported = _reported(evidence, judged, declared)
     days = reported.group_by("use", "HALLE", "day").aggregate(
-        own=reported.own.max(), expected=reported.expected.max(), thin=reported.thin.all()
+        own=reported.own.max(),
+        expected=reported.expected.max(),
+        counts=reported.counts.any(),
+        thin=reported.thin.all(where=reported.counts),
     )
     seen = (days.own > 0).cast("int64")
     upto = ibis.window(group_by=["use", "HALLE"], order_by=days.day, preceding=None, following=0)
     runs = days.mutate(seen=seen, run=seen.sum().over(upto))
     silent = runs.expected.sum(where=runs.seen == 0).over(ibis.window(group_by=["use", "HALLE", "run"]))
     runs = runs.mutate(silent=silent.fill_null(0.0))
-    told = runs.filter((runs.seen == 1) | (runs.silent <= SURPRISE))
+    told = runs.filter(runs.counts & ((runs.seen == 1) | (runs.silent <= SURPRISE)))
     return told.select("use", "HALLE", "day", "thin")
 
 
-def _reported(evidence: Evidence, kept: ir.Table, declared: ir.Table) -> ir.Table:
-    """Return use, HALLE, day, own (rows of the hall), expected, thin of every upload on every day that it reports."""
-    days = _each_day(kept)
+def _reported(evidence: Evidence, judged: ir.Table, declared: ir.Table) -> ir.Table:
+    """Return use, HALLE, day, own (rows of the hall), expected, counts, thin of every upload on each day it reports."""
+    days = _each_day(judged)
     own = evidence.counts.select("upload", "HALLE", "day", own="vehicles")
     every = evidence.counts.filter(evidence.counts.HALLE == ANY_HALL).select("upload", "day", every="vehicles")
     days = days.left_join(own, ["upload", "HALLE", "day"]).select(days, own=own.own.fill_null(0))
@@ -92,9 +95,12 @@ def _reported(evidence: Evidence, kept: ir.Table, declared: ir.Table) -> ir.Tabl
     days = days.mutate(expected=ibis.least(days.share * days.every, days.rate * days.passed))
     # A declaration stands for rows of every hall.
     rows_of_all = _each_day(declared).mutate(
-        own=ibis.literal(1, "int64"), expected=ibis.literal(0.0), thin=ibis.literal(False)  # noqa: FBT003
+        own=ibis.literal(1, "int64"),
+        expected=ibis.literal(0.0),
+        counts=ibis.literal(True),
+        thin=ibis.literal(False),
     )
-    columns = ("use", "HALLE", "day", "own", "expected", "thin")
+    columns = ("use", "HALLE", "day", "own", "expected", "counts", "thin")
     return days.select(*columns).union(rows_of_all.select(*columns))
 
 

@@ -82,9 +82,9 @@ class Evidence:
         * A hall that no upload has counts while the whole lake names at most MOST_WITHOUT vehicles.
 
         Returns:
-            the columns of wanted; upload; share (of the hall among its rows) and rate (of its rows per vehicle that
-            passed), those of the lake where it has none, 0 where nobody has; thin (whether it has no row of the hall,
-            and too few others for that to tell).
+            the columns of wanted; upload; counts (no row for a partial upload that does not); share (of the hall among
+            its rows) and rate (of its rows per vehicle that passed), those of the lake where it has none, 0 where
+            nobody has; thin (whether it has no row of the hall, and too few others for that to tell).
         """
         uploads = self._uploads()
         own = self.counts.group_by("upload", "HALLE").aggregate(own=self.counts.vehicles.sum())
@@ -96,11 +96,12 @@ class Evidence:
         of_part = (pairs.own > 0) & (pairs.HALLE != ANY_HALL) & ~implausibly_few(pairs.own, pairs.rate * pairs.passed)
         known = ~implausibly_few(pairs.own, ibis.least(pairs.share * pairs.vehicles, pairs.rate * pairs.passed))
         unknown = (pairs.share == 0) & (pairs.in_lake > MOST_WITHOUT)
-        kept = pairs.filter(ibis.ifelse(pairs.partial, of_part, known & ~unknown))
-        few = ibis.ifelse(kept.HALLE == ANY_HALL, kept.vehicles <= MOST_WITHOUT, kept.own == 0)
-        share = ibis.ifelse(kept.own > 0, kept.own / kept.vehicles, kept.share)
-        rate = ibis.ifelse(kept.own > 0, kept.own / ibis.greatest(kept.passed, 1), kept.rate)
-        return kept.select(*wanted.columns, "upload", thin=few, share=share, rate=rate)
+        judged = pairs.mutate(counts=ibis.ifelse(pairs.partial, of_part, known & ~unknown))
+        judged = judged.filter(judged.counts | ~judged.partial)
+        few = ibis.ifelse(judged.HALLE == ANY_HALL, judged.vehicles <= MOST_WITHOUT, judged.own == 0)
+        share = ibis.ifelse(judged.own > 0, judged.own / judged.vehicles, judged.share)
+        rate = ibis.ifelse(judged.own > 0, judged.own / ibis.greatest(judged.passed, 1), judged.rate)
+        return judged.select(*wanted.columns, "upload", "counts", thin=few, share=share, rate=rate)
 
     def _with_expected(self, totals: ir.Table) -> ir.Table:
         """Add to the uploads' days how many vehicles passed, `before` them too, and the rows expected by own rate."""

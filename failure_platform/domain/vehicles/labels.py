@@ -25,8 +25,8 @@ def labels(lake: LakeTables, target: Target, covered: ir.Table | None = None) ->
     days of [predicted_at, predicted_at + horizon] are covered; else NULL, with a reason: `horizon not over` while the
     horizon ends after the newest covered day (a later falhas upload will decide), `not covered` otherwise. A vehicle
     without such a falha, but with one that lacks the HALLE or S_GROUP_ID that would decide, has the reason `a defect
-    without hall or group`. failure_group is the S_GROUP_ID of the first falha where the label is 1: part of the outcome,
-    never a feature.
+    without hall or group`. failure_group is the S_GROUP_ID of the first falha where the label is 1: part of the
+    outcome, never a feature.
 
     Args:
         lake: the tables.
@@ -45,17 +45,15 @@ def labels(lake: LakeTables, target: Target, covered: ir.Table | None = None) ->
     newest = covered.aggregate(covered_until=covered.covered_to.max())
     inside = horizons.left_join(covered, "day").select(
         horizons,
-        inside=(horizons.until <= covered.covered_to).fill_null(False),  # noqa: FBT003
-        thinly=(covered.thin_from <= horizons.until.date()).fill_null(False),  # noqa: FBT003
+        inside=(horizons.until <= covered.covered_to).fill_null(False),
+        thinly=(covered.thin_from <= horizons.until.date()).fill_null(False),
     )
     with_newest = inside.cross_join(newest)
     failed, undecided = _failed(lake.falhas, horizons, target)
     joined = with_newest.left_join(failed, "KNR").select(
         with_newest, failed.failure_group, has_failed=failed.KNR.notnull()
     )
-    joined = joined.left_join(undecided, "KNR").select(
-        joined, decided=joined.has_failed | undecided.KNR.isnull()
-    )
+    joined = joined.left_join(undecided, "KNR").select(joined, decided=joined.has_failed | undecided.KNR.isnull())
     known = joined.inside & joined.decided
     label = ibis.cases((known, joined.has_failed.cast("int8")), else_=ibis.null("int8"))
     reason = ibis.cases(
@@ -91,6 +89,6 @@ def _failed(falhas: ir.Table, horizons: ir.Table, target: Target) -> tuple[ir.Ta
     hits = timed.filter(*conditions) if conditions else timed
     first = hits.S_GROUP_ID.first(order_by=[hits.DATA, hits.S_GROUP_ID], include_null=True)
     # A condition on a missing value is NULL.
-    possible = [condition.fill_null(True) for condition in conditions]  # noqa: FBT003
+    possible = [condition.fill_null(True) for condition in conditions]
     undecided = timed.filter(*possible) if possible else timed
     return hits.group_by("KNR").aggregate(failure_group=first), undecided.select("KNR").distinct()

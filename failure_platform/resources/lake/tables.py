@@ -67,10 +67,9 @@ def falhas_days_sql(rows: str) -> str:
 
 def _all_rows(contract: Contract) -> str:
     """Return the SELECT of every row that every upload has, with the upload."""
-    kind, columns = sql_text.name(contract.kind), sql_text.names(contract.names)
-    held = " UNION ALL ".join(
-        f"SELECT {columns}, upload, row_hash FROM {table}" for table in (kind, sql_text.name(superseded_table(contract)))
-    )
+    columns = sql_text.names(contract.names)
+    tables = (sql_text.name(contract.kind), sql_text.name(superseded_table(contract)))
+    held = " UNION ALL ".join(f"SELECT {columns}, upload, row_hash FROM {table}" for table in tables)
     return (
         f"SELECT {columns}, upload FROM ({held}) UNION ALL "
         f"SELECT {sql_text.names(contract.names, 'content')}, again.upload "

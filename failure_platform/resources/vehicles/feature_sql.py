@@ -68,14 +68,14 @@ class FeatureSql:
 @cache
 def compile_sql(target: Target, declared: Declared, sequence_length: int) -> FeatureSql:
     """Return the SQL that describes vehicles of a target; `sequence_length` as for `describe`."""
-    with _empty_lake() as backend:
+    with empty_lake() as backend:
         steps: list[tuple[str, str]] = []
 
         def create(name: str, table: ir.Table) -> ir.Table:
             steps.append((name, backend.compile(table)))
             return _create_table(backend, *steps[-1])
 
-        lake, selected = _tables(backend, "resultados", declared), backend.table(TOUCHED)
+        lake, selected = lake_tables(backend, "resultados", declared), backend.table(TOUCHED)
         medians = backend.compile(running_medians(backend.table(RESULTS)))
         covered = backend.compile(coverage(lake, target))
         days = _create_table(backend, COVERED, covered)
@@ -95,13 +95,14 @@ def compile_sql(target: Target, declared: Declared, sequence_length: int) -> Fea
 
 def touched_sql(target: Target, declared: Declared, changed: Changes) -> str:
     """Return the SQL of the KNR that changes touch; it reads results of uploads, and of later days, from RESULTS."""
-    with _empty_lake() as backend:
-        lake = _tables(backend, RESULTS, declared)
+    with empty_lake() as backend:
+        lake = lake_tables(backend, RESULTS, declared)
         return str(backend.compile(touched_vehicles(lake, target, changed.uploads, changed.days)))
 
 
 @contextlib.contextmanager
-def _empty_lake() -> Iterator[Backend]:
+def empty_lake() -> Iterator[Backend]:
+    """A lake without rows, to compile expressions on."""
     with contextlib.closing(duckdb.connect(":memory:")) as con:
         create_tables(con)
         con.execute(f"CREATE TEMP TABLE {TOUCHED} (KNR VARCHAR)")
@@ -109,9 +110,10 @@ def _empty_lake() -> Iterator[Backend]:
         yield ibis.duckdb.from_connection(con)
 
 
-def _tables(backend: Backend, results: str, declared: Declared) -> LakeTables:
-    others = (backend.table(name) for name in ("falhas", "status", "uploads", FALHAS_DAYS))
-    return LakeTables(backend.table(results), *others, dict(declared))
+def lake_tables(backend: Backend, results: str, declared: Declared) -> LakeTables:
+    """Return the tables of a lake, with resultados read from `results`."""
+    falhas, status, uploads, days = (backend.table(name) for name in ("falhas", "status", "uploads", FALHAS_DAYS))
+    return LakeTables(backend.table(results), falhas, status, uploads, days, dict(declared))
 
 
 def _create_table(backend: Backend, name: str, sql: str) -> ir.Table:
