@@ -219,6 +219,11 @@ class Settings(BaseSettings):
         """DAGSTER_HOME."""
         return self.root / "dagster"
 
+    @property
+    def declared_days(self) -> dict[str, tuple[date, date]]:
+        """The first and last day for which a falhas file is declared to be complete, by file name."""
+        return {name: (period.first_day, period.last_day) for name, period in self.declared_periods.items()}
+
     def recipe(self, started_from: str | None = None) -> Recipe:
         """Return the recipe of a training run.
 

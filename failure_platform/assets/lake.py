@@ -1,5 +1,6 @@
 """Stage 2: the lake; rows are validated by contract and merged, and every row is accounted for."""
 
+import base64
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -84,6 +85,9 @@ def lake_asset(contract: Contract) -> dg.AssetsDefinition:
             for line in lines:
                 metadata = {"upload": line.sha256, "ledger": inline_table(_ledger([line]))}
                 context.add_asset_metadata(metadata, partition_key=line.key)
+            if kind == "falhas":
+                # The picture would be stored again with each upload of the run.
+                context.add_asset_metadata(_coverage(platform), partition_key=lines[-1].key)
             if all(line.state == "refused" for line in lines):
                 raise dg.Failure(f"Nothing to merge. {lines[0].reason}", allow_retries=False)
             yield dg.MaterializeResult(
@@ -135,6 +139,26 @@ def _page(platform: Platform, contract: Contract, lines: Sequence[UploadLine]) -
         "rows in quarantine": sum(line.quarantined for line in lines),
         "upload": lines[-1].sha256,
         **table_page(contract.kind, rows, columns, preview, contract.key),
+    }
+
+
+def _coverage(platform: Platform) -> dict[str, Any]:
+    """Return the picture and the table of the days that all falhas uploads cover, by hall."""
+    # The modelling rules take a second to import, which the other kinds need not wait for.
+    from failure_platform.domain.figures.coverage import coverage_svg
+    from failure_platform.resources.vehicles.covered_halls import covered_halls
+
+    settings = platform.settings
+    declared = tuple(sorted(settings.declared_days.items()))
+    targets = [settings.target(name) for name in settings.targets]
+    with platform.lake.read() as connection:
+        strip = covered_halls(connection, targets, declared)
+    if strip is None:
+        return {}
+    picture = base64.b64encode(coverage_svg(strip)).decode()
+    return {
+        "covered days": dg.MetadataValue.md(f"![{strip.alt}](data:image/svg+xml;base64,{picture})"),
+        "covered days by hall": inline_table(strip.table.rename(columns={"not_covered": "not covered"})),
     }
 
 

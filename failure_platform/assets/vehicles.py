@@ -77,7 +77,8 @@ def vehicles_asset(
         description=(
             "One row per vehicle: what was known before its prediction point, and whether it failed after it.\n\n"
             "Only vehicles that new uploads touch are described again; the page shows how many, and why if all were. "
-            "A label is known only where falhas uploads cover the vehicle's complete horizon. Vehicles whose "
+            "A label is known only where falhas uploads cover the vehicle's complete horizon, by the rows that they "
+            "have; the page shows how many labels hang on too few rows to tell. Vehicles whose "
             "prediction point is missing are counted, not guessed. If it fails, a check shows which promise is broken."
         ),
     )
@@ -118,6 +119,7 @@ def _page(update: VehiclesUpdate, target: Target) -> dict[str, Any]:
     ]
     return {
         "outcomes": inline_table(_labels(frame)),
+        "outcomes on thin coverage": _thin(update, target),
         "described anew": _work(update),
         "vehicles without prediction point": _without(update, target),
         "features": sum(map(len, families.values())),
@@ -136,6 +138,15 @@ def _work(update: VehiclesUpdate) -> str:
     if not update.uploads:
         return f"None of {len(update.frame):,} vehicles: no new upload since the table was built."
     return f"{update.described:,} of {len(update.frame):,} vehicles: those that {update.uploads:,} new uploads touch."
+
+
+def _thin(update: VehiclesUpdate, target: Target) -> str:
+    did_not_fail = int((update.frame["label"] == 0).sum())
+    return (
+        f"{update.thin:,} of the {did_not_fail:,} vehicles that did not fail are covered, on a day of their horizon, "
+        f"only by falhas uploads without a row of {' or '.join(target.halle) or 'any hall'}, and with too few other "
+        "rows for that to tell. Larger exports, or a declared period, make them certain."
+    )
 
 
 def _without(update: VehiclesUpdate, target: Target) -> str:

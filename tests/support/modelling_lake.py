@@ -1,6 +1,6 @@
 """Small lakes for the modelling tests: rows in, Ibis tables on a real DuckDB file out."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from failure_platform.domain.features.wide import widen
 from failure_platform.domain.targets import ROAD_TEST, Target
 from failure_platform.domain.vehicles.labels import labels
 from failure_platform.domain.vehicles.lake_tables import LakeTables
+from failure_platform.resources.lake.tables import falhas_days_sql
 
 T0 = datetime(2024, 1, 8, 6)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -36,6 +37,9 @@ COLUMNS = {
     "uploads": {
         "upload": "VARCHAR", "kind": "VARCHAR", "name": "VARCHAR", "state": "VARCHAR", "first_data": "TIMESTAMP",
         "last_data": "TIMESTAMP",
+    },
+    "falhas_days": {
+        "upload": "VARCHAR", "day": "DATE", "HALLE": "VARCHAR", "vehicles": "BIGINT", "grouped": "BIGINT",
     },
 }  # fmt: skip
 
@@ -61,7 +65,7 @@ def event(knr: str, at: datetime, code: str = "M700") -> dict[str, Any]:
 
 
 def covered(first: datetime, last: datetime, kind: str = "falhas", state: str = "merged") -> dict[str, Any]:
-    """A line of the ledger."""
+    """A line of the ledger; of falhas, an upload with rows of ROD on each of these days."""
     return {"kind": kind, "state": state, "first_data": first, "last_data": last}
 
 
@@ -73,7 +77,10 @@ class SmallLake:
         for table, columns in COLUMNS.items():
             listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
             self.connection.execute(f"CREATE TABLE {table} ({listed})")
-            for row in rows.get(table, ()):
+        uploads = [{"upload": f"upload {number}", **line} for number, line in enumerate(rows.get("uploads", ()))]
+        days = [*_days(uploads, list(rows.get("falhas", ()))), *rows.get("falhas_days", ())]
+        for table, listed in {**rows, "uploads": uploads, "falhas_days": days}.items():
+            for row in listed:
                 names = ", ".join(row)
                 marks = ", ".join("?" * len(row))
                 self.connection.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", list(row.values()))
@@ -96,6 +103,8 @@ class SmallLake:
         lake.connection.execute(
             "INSERT INTO uploads SELECT 'one', 'falhas', 'one.csv', 'merged', min(DATA), max(DATA) FROM falhas"
         )
+        rows = falhas_days_sql("SELECT * REPLACE ('one' AS upload) FROM falhas")
+        lake.connection.execute(f"INSERT INTO falhas_days BY NAME {rows}")
         return lake
 
     def labels(self, target: Target = ROAD_TEST) -> pd.DataFrame:
@@ -112,6 +121,23 @@ class SmallLake:
         for statement in before:
             run(statement)
         return widen(run(vehicles).df(), run(features).df(), run(cells).to_arrow_reader())
+
+
+def _days(uploads: Iterable[Mapping[str, Any]], falhas: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What uploads have by day: one vehicle in ROD on each, and a failure group unless all their rows lack one."""
+    for line in uploads:
+        if line["kind"] == "falhas" and line.get("first_data"):
+            groups = [row.get("S_GROUP_ID") for row in falhas if row.get("upload") == line["upload"]]
+            day = line["first_data"].date()
+            while day <= line["last_data"].date():
+                yield {
+                    "upload": line["upload"],
+                    "day": day,
+                    "HALLE": "ROD",
+                    "vehicles": 1,
+                    "grouped": int(not groups or any(groups)),
+                }
+                day += DAY
 
 
 @cache

@@ -14,20 +14,19 @@ OK, NOK = 10, 13
 _TEST = ("vehicle", "ID", "NAME")
 
 
-def defect_cells(defects: ir.Table, points: ir.Table, periods: ir.Table) -> ir.Table:
+def defect_cells(defects: ir.Table, points: ir.Table, days: ir.Table) -> ir.Table:
     """Count earlier defects in total, per HALLE and per failure group.
 
-    Only for vehicles whose prediction point is covered by a falhas upload: for the others the number is unknown. Each
-    covered vehicle has a cell for the total, also if it is 0; an absent cell of the other features then means 0.
+    Only for vehicles whose prediction point is on a day that falhas uploads cover: for the others the number is
+    unknown. Each covered vehicle has a cell for the total, also if it is 0; an absent cell of the other features then
+    means 0.
 
     Args:
         defects: falhas rows known at the prediction point: vehicle, HALLE, S_GROUP_ID.
         points: vehicle, predicted_at.
-        periods: the result of `coverage`.
+        days: the `day`s of which the defects of all halls are covered.
     """
-    covered = points.join(
-        periods, [points.predicted_at >= periods.covered_from, points.predicted_at < periods.covered_to]
-    ).select("vehicle")
+    covered = points.semi_join(days, [points.predicted_at.date() == days.day]).select("vehicle")
     known = defects.semi_join(covered, "vehicle")
     counts = known.group_by("vehicle").aggregate(n=known.count())
     every = covered.left_join(counts, "vehicle").select("vehicle", n=counts.n.fill_null(0))

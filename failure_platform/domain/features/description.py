@@ -27,7 +27,7 @@ from failure_platform.domain.features.values import (
     value_names,
 )
 from failure_platform.domain.targets import Target
-from failure_platform.domain.vehicles.coverage import coverage
+from failure_platform.domain.vehicles.coverage import DEFECTS, coverage
 from failure_platform.domain.vehicles.labels import labels
 from failure_platform.domain.vehicles.lake_tables import LakeTables
 
@@ -59,6 +59,7 @@ def describe(
     sequence_length: int = 0,
     materialize: Materialize = not_materialized,
     medians: ir.Table | None = None,
+    covered: ir.Table | None = None,
 ) -> Description:
     """Return the description of the vehicles that reached the target's prediction point.
 
@@ -72,9 +73,11 @@ def describe(
         sequence_length: how many of each vehicle's newest rows become `sequence` features.
         materialize: called with each table that several of the three expressions read.
         medians: `running_medians` of the lake, if the caller has them already.
+        covered: `coverage` of lake and target, likewise.
     """
+    covered = coverage(lake, target) if covered is None else covered
     own = lake if selected is None else replace(lake, status=lake.status.semi_join(selected, "KNR"))
-    labelled = labels(own, target)
+    labelled = labels(own, target, covered).drop("thin")
     in_order = ibis.window(order_by=[labelled.predicted_at, labelled.KNR])
     vehicles = materialize("described_labels", labelled.mutate(vehicle=ibis.row_number().over(in_order).cast("int32")))
     points = vehicles.select("vehicle", "KNR", "predicted_at")
@@ -86,7 +89,7 @@ def describe(
         verdict_cells(lake.resultados, points),
         row_cells(rows),
         stage_cells(events, points, target),
-        defect_cells(defects, points, coverage(lake)),
+        defect_cells(defects, points, covered.filter(covered.use == DEFECTS)),
         about_cells(facts),
     ]
     if sequence_length:

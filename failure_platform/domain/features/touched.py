@@ -1,7 +1,8 @@
 """Finds the vehicles that must be described again after uploads were merged, and the rows that this needs."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import ibis
 import ibis.expr.types as ir
@@ -10,9 +11,8 @@ from failure_platform.domain.features.as_of import union_all
 from failure_platform.domain.features.names import FIRST_SUB_VALUE, MEDIAN_DAYS
 from failure_platform.domain.features.values import day_of
 from failure_platform.domain.targets import Target
-from failure_platform.domain.vehicles.coverage import coverage, upload_periods
-from failure_platform.domain.vehicles.labels import prediction_points
 from failure_platform.domain.vehicles.lake_tables import READ_KINDS, LakeTables
+from failure_platform.domain.vehicles.prediction_points import prediction_points
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,12 @@ class Basis:
     Attributes:
         uploads: when each upload in the lake was merged, as text, by upload.
         rules: everything else that determines the content, by name: code, target, declared periods ...
+        days: the days on which earlier defects are known (`coverage` for DEFECTS).
     """
 
     uploads: Mapping[str, str]
     rules: Mapping[str, str]
+    days: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class Changes:
 
     Attributes:
         uploads: keys of the uploads that were merged since.
-        rebuild_reason: why all vehicles must be described again; None where those that `uploads` touch are enough.
+        rebuild_reason: why all vehicles must be described again; None where those that the others touch are enough.
+        days: the days on which earlier defects are known now and were not, or the reverse.
     """
 
     uploads: tuple[str, ...] = ()
     rebuild_reason: str | None = None
+    days: frozenset[date] = frozenset()
 
 
 def changes(before: Basis | None, now: Basis) -> Changes:
@@ -56,29 +60,33 @@ def changes(before: Basis | None, now: Basis) -> Changes:
         return Changes(rebuild_reason=f"these uploads were withdrawn: {', '.join(gone)}")
     if again := sorted(key for key, at in before.uploads.items() if now.uploads[key] != at):
         return Changes(rebuild_reason=f"these uploads were merged again: {', '.join(again)}")
-    return Changes(uploads=tuple(sorted(now.uploads.keys() - before.uploads.keys())))
+    return Changes(uploads=tuple(sorted(now.uploads.keys() - before.uploads.keys())), days=before.days ^ now.days)
 
 
-def touched_vehicles(lake: LakeTables, target: Target, uploads: Sequence[str]) -> ir.Table:
+def touched_vehicles(lake: LakeTables, target: Target, uploads: Sequence[str], days: Collection[date] = ()) -> ir.Table:
     """Return the vehicles whose description may have changed when these uploads were merged.
 
     These are the vehicles of their rows (a row that one of them replaced had the same KNR); those that were measured
     within MEDIAN_DAYS days after a day on which the uploads have rows of the same test, since their running median
-    changed; and those whose horizon overlaps the periods of the falhas uploads, or was not over without them.
+    changed; and those whose prediction point is on a day of which it became known, or unknown, what defects there were.
+    Labels may change of any vehicle.
 
     A withdrawn upload leaves no trace in the tables: describe all vehicles then.
 
     Args:
         lake: the tables with these uploads in them.
-        target: gives the prediction points and the horizon.
+        target: gives the prediction points.
         uploads: ledger keys of merged uploads, of any kind.
+        days: as in `Changes`.
 
     Returns:
         KNR, distinct; also of vehicles that have no prediction point (any more).
     """
     tables: list[ir.Table] = [getattr(lake, kind) for kind in READ_KINDS]
     of_rows = (table.filter(table.upload.isin(uploads)).select("KNR") for table in tables)
-    touched = union_all([*of_rows, _measured_after(lake.resultados, uploads), _covered(lake, target, uploads)])
+    points = prediction_points(lake.status, target)
+    on_days = points.filter(points.predicted_at.date().isin(sorted(days))).select("KNR")
+    touched = union_all([*of_rows, _measured_after(lake.resultados, uploads), on_days])
     return touched.filter(touched.KNR.notnull()).distinct()
 
 
@@ -101,18 +109,3 @@ def _measured_after(resultados: ir.Table, uploads: Sequence[str]) -> ir.Table:
     later = changed.cross_join(ibis.range(1, MEDIAN_DAYS + 1).unnest().name("after").as_table())
     later = later.select("ID", "NAME", day=(later.day + later.after).cast("int32")).distinct()
     return firsts.semi_join(later, ["ID", "NAME", "day"]).select("KNR")
-
-
-def _covered(lake: LakeTables, target: Target, uploads: Sequence[str]) -> ir.Table:
-    """Return the KNR of vehicles whose label the periods of falhas uploads can change."""
-    periods = upload_periods(lake)
-    new = periods.filter(periods.upload.isin(uploads))
-    old = coverage(replace(lake, uploads=lake.uploads.filter(~lake.uploads.upload.isin(uploads))), target)
-    extent = new.aggregate(uploads=new.count()).cross_join(old.aggregate(until=old.covered_to.max()))
-    points = prediction_points(lake.status, target)
-    horizon = ibis.interval(seconds=int(target.horizon.total_seconds()))
-    horizons = points.mutate(ends=points.predicted_at + horizon)
-    overlapping = horizons.join(new, [horizons.predicted_at <= new.covered_to, horizons.ends >= new.covered_from])
-    waiting = horizons.cross_join(extent.filter(extent.uploads > 0))
-    waiting = waiting.filter(waiting.until.isnull() | (waiting.ends > waiting.until))
-    return union_all([overlapping.select("KNR"), waiting.select("KNR")])

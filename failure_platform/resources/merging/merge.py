@@ -14,7 +14,7 @@ from failure_platform.domain.arrivals import Upload
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine, line_of
 from failure_platform.resources.lake.lake import Lake
-from failure_platform.resources.lake.tables import duplicate_table, superseded_table
+from failure_platform.resources.lake.tables import FALHAS_DAYS, duplicate_table, falhas_days_sql, superseded_table
 from failure_platform.resources.lake.views import ledger_lines
 from failure_platform.resources.merging.conflicts import resolve_conflicts, same_key
 from failure_platform.resources.merging.ledger import count_moves, require_balance, write_lines
@@ -69,6 +69,7 @@ def merge(
         failpoint("merge.superseded")
         work.insert()
         failpoint("merge.inserted")
+        work.count_days()
         changed |= work.count()
         changed |= work.resolve_contested()
         work.quarantine()
@@ -206,6 +207,11 @@ class _Merge:
             SELECT row_hash, "DATA", upload
             FROM ({self._good}) JOIN (SELECT * FROM aside WHERE fate = 'duplicate') USING (upload, "row")
         """)
+
+    def count_days(self) -> None:
+        """Count what each falhas upload has by day and hall: coverage is derived from it."""
+        if self._contract.kind == "falhas":
+            self._con.execute(f"INSERT INTO {FALHAS_DAYS} BY NAME {falhas_days_sql(self._good)}")
 
     def count(self) -> set[str]:
         """Correct the lines of these uploads and of those whose rows were replaced; return the keys of all of them.

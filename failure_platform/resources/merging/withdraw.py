@@ -7,7 +7,7 @@ import duckdb
 
 from failure_platform.domain.contracts import Contract
 from failure_platform.domain.ledger import UploadLine
-from failure_platform.resources.lake.tables import duplicate_table, superseded_table
+from failure_platform.resources.lake.tables import FALHAS_DAYS, duplicate_table, superseded_table
 from failure_platform.resources.lake.views import ledger_line, ledger_lines
 from failure_platform.resources.merging.conflicts import resolve_conflicts
 from failure_platform.resources.merging.ledger import require_balance, write_lines
@@ -53,6 +53,7 @@ def withdraw(
         withdrawn_at,
         without=upload,
     )
+    con.execute(f"DELETE FROM {FALHAS_DAYS} WHERE upload = ?", [upload])
     con.execute("DELETE FROM quarantine WHERE upload = ?", [upload])
     con.execute("UPDATE quarantine SET corrected_by = NULL, corrected_at = NULL WHERE corrected_by = ?", [upload])
     withdrawn = dataclasses.replace(

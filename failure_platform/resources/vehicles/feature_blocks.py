@@ -4,19 +4,22 @@ Memory holds one block and the frames, whatever the size of the lake.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 
 import duckdb
 import pandas as pd
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.features.names import MEDIAN_DAYS
+from failure_platform.domain.features.touched import Changes
 from failure_platform.domain.features.wide import widen
 from failure_platform.domain.targets import Target
+from failure_platform.domain.vehicles.coverage import DEFECTS
 from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.lake.tables import superseded_table
 from failure_platform.resources.storage import sql_text
 from failure_platform.resources.vehicles.feature_sql import (
+    COVERED,
     MEDIANS,
     RESULTS,
     TOUCHED,
@@ -36,12 +39,18 @@ class FeatureQueries:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, target: Target, declared: Declared, sequence_length: int
     ) -> None:
-        """Compile the SQL; read nothing."""
+        """Compile the SQL, and find the days that falhas cover."""
         self._con, self._target, self._declared = connection, target, declared
         self.sql: FeatureSql = compile_sql(target, declared, sequence_length)
+        self._create(COVERED, self.sql.covered)
+
+    def days_of_known_defects(self) -> frozenset[date]:
+        """Return the days on which earlier defects are known."""
+        days = self._con.execute(f"SELECT day FROM {COVERED} WHERE use = ?", [DEFECTS]).fetchall()
+        return frozenset(day for (day,) in days)
 
     def labels(self) -> pd.DataFrame:
-        """Return KNR, predicted_at, label, label_reason and failure_group of every vehicle with a prediction point."""
+        """Return the result of `domain.vehicles.labels`: every vehicle with a prediction point, and its outcome."""
         return self._con.execute(self.sql.labels).df()
 
     def without_prediction_point(self) -> tuple[int, int]:
@@ -49,8 +58,9 @@ class FeatureQueries:
         [(vehicles, reached_later)] = self._con.execute(self.sql.without_prediction_point).fetchall()
         return vehicles, reached_later
 
-    def touched(self, uploads: Sequence[str]) -> frozenset[str]:
+    def touched(self, changed: Changes) -> frozenset[str]:
         """Return the vehicles that newly merged uploads touch, with and without a prediction point."""
+        uploads = changed.uploads
         if not uploads:
             return frozenset()
         [(first, last)] = self._con.execute(
@@ -59,7 +69,7 @@ class FeatureQueries:
             [list(uploads)],
         ).fetchall()
         self._read_results(sql_text.between(first, last + timedelta(days=MEDIAN_DAYS + 1)) if first else "false")
-        by_rules = self._con.execute(touched_sql(self._target, self._declared, uploads)).fetchall()
+        by_rules = self._con.execute(touched_sql(self._target, self._declared, changed)).fetchall()
         # A row that was superseded when it was merged can still change which of two other uploads holds a key.
         superseded = " UNION ALL ".join(
             f"SELECT KNR FROM {sql_text.name(superseded_table(CONTRACTS[kind]))} WHERE list_contains($uploads, upload)"

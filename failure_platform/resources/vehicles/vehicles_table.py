@@ -38,6 +38,7 @@ class VehiclesUpdate:
         uploads: number of uploads that were merged since the previous table.
         rebuild_reason: why all vehicles were described; None where those that the uploads touch were enough.
         without_prediction_point: vehicles that never reached it; `reached_later` of them passed a later checkpoint.
+        thin: vehicles that did not fail as far as uploads with too few rows to tell show it.
     """
 
     frame: pd.DataFrame
@@ -46,6 +47,7 @@ class VehiclesUpdate:
     rebuild_reason: str | None
     without_prediction_point: int
     reached_later: int
+    thin: int
 
 
 class DescriptionOptions(TypedDict):
@@ -59,9 +61,7 @@ class DescriptionOptions(TypedDict):
 def description_options(settings: Settings, code_version: str) -> DescriptionOptions:
     """Return what besides lake and target decides how vehicles are described."""
     return {
-        "declared_periods": {
-            name: (period.first_day, period.last_day) for name, period in settings.declared_periods.items()
-        },
+        "declared_periods": settings.declared_days,
         # Results one by one make the table a quarter wider, and only one family reads them.
         "sequence_length": LENGTH if "sequence" in (settings.training.families or ()) else 0,
         "code_version": code_version,
@@ -122,22 +122,23 @@ def _update(
     frame, described, reason = None, 0, changed.rebuild_reason
     if reason is None:
         old = table_frame(con, vehicles_table(target.name))
-        frame, described, reason = _updated(old, queries, changed.uploads, outcomes)
+        frame, described, reason = _updated(old, queries, changed, outcomes)
     if frame is None:
         frames = list(queries.all_vehicles(list(outcomes.index)))
         frame, described = assemble(frames or [pd.DataFrame(columns=list(FACT_COLUMNS))]), len(outcomes)
-    return VehiclesUpdate(frame, described, len(changed.uploads), reason, *queries.without_prediction_point())
+    without, thin = queries.without_prediction_point(), int(outcomes["thin"].sum())
+    return VehiclesUpdate(frame, described, len(changed.uploads), reason, *without, thin)
 
 
 def _updated(
-    old: pd.DataFrame | None, queries: FeatureQueries, uploads: Sequence[str], outcomes: pd.DataFrame
+    old: pd.DataFrame | None, queries: FeatureQueries, changed: Changes, outcomes: pd.DataFrame
 ) -> tuple[pd.DataFrame | None, int, str | None]:
     """Return the table with the touched vehicles described again and their number, or why all must be described."""
     if old is None:
         return None, 0, "its table is gone"
-    if not uploads:
+    if not changed.uploads:
         return old, 0, None
-    touched = queries.touched(uploads)
+    touched = queries.touched(changed)
     selected = [knr for knr in outcomes.index if knr in touched]
     frame = assemble([old[~old["KNR"].isin(touched)], *queries.some_vehicles(selected)])
     if full := full_families(feature_columns(old)) or full_families(feature_columns(frame)):
@@ -174,6 +175,7 @@ def _current_basis(
             "rules": f"{code_version} {queries.sql.fingerprint}",
             "version of DuckDB": duckdb.__version__,
         },
+        queries.days_of_known_defects(),
     )
 
 
@@ -184,11 +186,12 @@ def _stored_basis(con: duckdb.DuckDBPyConnection, target: Target) -> Basis | Non
     if not rows:
         return None
     uploads, rules = ({name: value for what, name, value in rows if what == part} for part in ("upload", "rule"))
-    return Basis(uploads, rules)
+    return Basis(uploads, rules, frozenset(date.fromisoformat(name) for what, name, _ in rows if what == "day"))
 
 
 def _store_basis(con: duckdb.DuckDBPyConnection, target: Target, basis: Basis) -> None:
     facts = [("upload", *item) for item in basis.uploads.items()] + [("rule", *item) for item in basis.rules.items()]
+    facts += [("day", day.isoformat(), "") for day in sorted(basis.days)]
     _replace_rows(con, BASIS, target, pd.DataFrame(facts, columns=["what", "name", "value"]))
 
 

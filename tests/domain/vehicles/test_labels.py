@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 
 from failure_platform.domain.targets import ROAD_TEST, Target
 from failure_platform.domain.vehicles.coverage import coverage
-from failure_platform.domain.vehicles.labels import (
-    HORIZON_NOT_OVER,
-    NOT_COVERED,
-    labels,
-    prediction_points,
-    vehicles_without_prediction_point,
-)
+from failure_platform.domain.vehicles.labels import DEFECT_NOT_PLACED, HORIZON_NOT_OVER, NOT_COVERED, labels
+from failure_platform.domain.vehicles.prediction_points import prediction_points, vehicles_without_prediction_point
 from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result
 
 SECOND = timedelta(seconds=1)
@@ -107,18 +102,46 @@ def test_only_merged_falhas_uploads_cover() -> None:
 def test_the_target_says_which_falhas_are_failures() -> None:
     """HALLE and failure group are the target's; other defects are no failures."""
     lake = SmallLake(
-        status=[event(knr, T0) for knr in "ABCD"],
+        status=[event(knr, T0) for knr in "ABC"],
         falhas=[
             defect("A", T0 + HOUR, "ROD", "5"),
             defect("B", T0 + HOUR, "ROD", "4"),
             defect("C", T0 + HOUR, "AGUA", "5"),
-            defect("D", T0 + HOUR, None, None),
         ],
         uploads=[covered(T0, T0 + 9 * DAY)],
     )
-    assert lake.labels()["label"].tolist() == [1, 1, 0, 0]
+    assert lake.labels()["label"].tolist() == [1, 1, 0]
     front = Target("front", failure_groups=("5",))
-    assert lake.labels(front)["label"].tolist() == [1, 0, 0, 0]
+    assert lake.labels(front)["label"].tolist() == [1, 0, 0]
+
+
+@pytest.mark.fault(82)
+@pytest.mark.parametrize(
+    ("falhas", "any_group", "group_5"),
+    [
+        ([(HOUR, None, "5")], None, None),
+        ([(HOUR, None, "4")], None, 0),
+        ([(HOUR, "ROD", None)], 1, None),
+        ([(HOUR, None, None)], None, None),
+        ([(HOUR, "ZP8", None)], 0, 0),
+        ([(HOUR, None, "5"), (2 * HOUR, "ROD", "5")], 1, 1),
+        ([(HOUR, "ZP8", "5"), (HOUR, None, None)], None, None),
+        ([(-HOUR, None, "5"), (4 * DAY, None, "5")], 0, 0),
+    ],
+)
+def test_a_defect_that_does_not_say_where_it_belongs_leaves_the_label_unknown(
+    falhas: list[tuple[timedelta, str | None, str | None]], any_group: int | None, group_5: int | None
+) -> None:
+    """Merged hall cells saved as csv leave HALLE blank below the first row; such a vehicle is not known to be good."""
+    lake = SmallLake(
+        status=[event("A", T0)],
+        falhas=[defect("A", T0 + after, halle, group) for after, halle, group in falhas],
+        uploads=[covered(T0 - DAY, T0 + 9 * DAY)],
+    )
+    for target, expected in ((ROAD_TEST, any_group), (Target("front", failure_groups=("5",)), group_5)):
+        row = lake.labels(target).loc["A"]
+        assert (None if pd.isna(row["label"]) else int(row["label"])) == expected
+        assert (row["label_reason"] == DEFECT_NOT_PLACED) is (expected is None)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +163,7 @@ def test_an_empty_lake_has_no_labels_and_no_coverage() -> None:
     """The first upload may be of any kind."""
     lake = SmallLake()
     assert lake.labels().empty
-    assert coverage(lake.tables).to_pandas().empty
+    assert coverage(lake.tables, ROAD_TEST).to_pandas().empty
 
 
 _HOURS = st.integers(0, 24 * 14)

@@ -119,15 +119,27 @@ def test_labels_of_vehicles_that_no_upload_names_follow_the_coverage(plant):
     plant.require_same_as_rebuilt()
 
 
-def test_labels_follow_a_coverage_that_shrinks_far_from_the_upload_that_does_it(plant):
-    """The only row with a failure group in an export is corrected by a file of a single day."""
+def test_what_an_export_covers_stays_when_a_later_one_replaces_its_rows(plant):
+    """Its only row with a failure group is corrected by a file of a single day; it had groups all the same."""
     plant.take(upload("falhas", defect(0, -90, group="4"), defect(9, 140)))
-    assert plant.update(GROUP_4).frame["label"].notna().all()
+    before = plant.update(GROUP_4).frame["label"]
+    assert before.notna().sum() == VEHICLES - 1, "of vehicle 1, a defect in ROD has no group"
     plant.take(upload("falhas", defect(0, -90, group="5")))
     done = plant.update(GROUP_4)
-    assert (done.rebuild_reason, done.frame["label"].notna().sum()) == (None, 0)
+    assert (done.rebuild_reason, done.frame["label"].equals(before)) == (None, True)
     kept = plant.table(GROUP_4)
     assert kept.equals(plant.update(GROUP_4, rebuild_reason="it is compared").frame)
+
+
+def test_labels_follow_a_coverage_that_shrinks_far_from_the_upload_that_does_it(plant):
+    """A file shows how many defects a day has; the short list that covered a week before does not any more."""
+    plant.take(upload("falhas", *(defect(0, hours, "ZP7") for hours in range(-2, 130, 24))))
+    assert plant.update().frame["label"].notna().any()
+    everyone = (defect(100 + number, day * 24, "ROD") for number in range(60) for day in range(30, 34))
+    plant.take(upload("falhas", *everyone), upload("status", *(event(60, 24 * day) for day in (12, 13, 14))))
+    done = plant.update()
+    assert done.rebuild_reason is None
+    plant.require_same_as_rebuilt()
 
 
 def test_each_target_has_its_own_table_and_its_own_basis(plant):
