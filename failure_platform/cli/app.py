@@ -1,8 +1,8 @@
 """The command line: one command per task, in the same words as the Dagster UI.
 
 Results go to standard output (as JSON with --json), progress and errors to standard error.
-Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, 5 a decision was refused,
-75 the home or the lake is in use: try again later.
+Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, 4 the leak audit blocked a
+target, 5 a decision was refused, 75 the home or the lake is in use: try again later.
 """
 
 import signal
@@ -16,7 +16,7 @@ import typer
 from pydantic import ValidationError
 
 from failure_platform.cli import quarantine
-from failure_platform.cli.exit_codes import AsJson, err, exit_codes, show
+from failure_platform.cli.exit_codes import AsJson, err, exit_codes, process_exit_code, show
 from failure_platform.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
 app = typer.Typer(
@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused, "
-    "5 a decision was refused, 75 in use: try again later.",
+    "4 the leak audit blocked a target, 5 a decision was refused, 75 in use: try again later.",
 )
 app.add_typer(quarantine.commands, name="quarantine")
 
@@ -70,23 +70,27 @@ def demo(
 
 @app.command()
 def process(as_json: AsJson = False) -> None:
-    """Run the complete flow once without a UI: ingest every file, merge, train, compare."""
+    """Run the complete flow once without a UI: ingest every file, merge, train, compare.
+
+    The result is printed whole whatever the exit code: 1 a stage failed, 4 the leak audit blocked a target, 3 an upload
+    was refused; the first of these that applies.
+    """
     from failure_platform.cli import drawing
     from failure_platform.cli.flow import run_flow
 
     result = run_flow(_settings(), lambda line: err.print(line, markup=False))
     show(result, as_json, drawing.draw_process)
-    if any(line["state"] == "refused" for line in result["uploads"]):
-        raise typer.Exit(3)
+    if code := process_exit_code(result):
+        raise typer.Exit(code)
 
 
 @app.command()
 def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
     """List the versions of a target, their figures, and every decision."""
-    from failure_platform.cli import drawing
     from failure_platform.cli.model_commands import history
+    from failure_platform.cli.model_drawing import draw_models
 
-    show(history(_settings(), target), as_json, drawing.draw_models)
+    show(history(_settings(), target), as_json, draw_models)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -34,7 +34,15 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class StageFailedError(Exception):
-    """A stage of the flow failed; the message is the stage's own."""
+    """A stage of the flow failed; the message is the stage's own.
+
+    Attributes:
+        stages: the steps that failed, as they are named in the graph.
+    """
+
+    def __init__(self, message: str, stages: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.stages = tuple(stages)
 
 
 class Flow:
@@ -87,10 +95,12 @@ class Flow:
         )
         if result.success:
             return
-        errors = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        failures = [e for e in result.all_events if e.is_step_failure]
+        errors = [e.step_failure_data for e in failures]
         if refusals and all(f.user_failure_data is not None for f in errors):
             return
-        raise StageFailedError("\n".join(_message(failure) for failure in errors) or f"{job} failed")
+        stages = [e.step_key.partition("[")[0] for e in failures if e.step_key is not None]
+        raise StageFailedError("\n".join(_message(failure) for failure in errors) or f"{job} failed", stages)
 
 
 def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
@@ -98,19 +108,20 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
 
     Returns:
         `uploads`: one ledger line per file in the upload folders; `targets`: by name, the candidate, the production
-        model and the verdict, both measured on the same vehicles.
+        model and the verdict, both measured on the same vehicles, and under `blocked` None, or what stopped the target:
+        check (leak_audit, trainable, or the stage that failed), reason, features, what to do. A target that is stopped
+        stops no other.
 
     Raises:
         HomeBusyError: a platform runs on this home.
-        StageFailedError: a stage failed.
+        StageFailedError: the uploads could not be ingested.
     """
     platform = Platform(settings)
     with instance.exclusive_home(settings), instance.opened(settings) as dagster:
         instance.close_dead_runs(dagster)
         flow = Flow(settings, dagster)
         received = {kind: _ingest_folder(flow, platform, kind, say) for kind in CONTRACTS}
-        for target in settings.targets:
-            _bring_up_to_date(flow, platform, target, say)
+        stopped = {target: _stopped(flow, platform, target, say) for target in settings.targets}
         with platform.lake.read() as connection:
             ledger = {
                 line.key: line
@@ -123,8 +134,29 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
                 for files in received.values()
                 for name, receipt in sorted(files.items())
             ],
-            "targets": {target: summary(platform, target) for target in settings.targets},
+            "targets": {
+                target: {**summary(platform, target), **({"blocked": why} if why else {})}
+                for target, why in stopped.items()
+            },
         }
+
+
+def _stopped(flow: Flow, platform: Platform, target: str, say: Say) -> dict[str, Any] | None:
+    """Bring a target up to date; return which stage failed, and why, unless the registry has the reason."""
+    try:
+        _bring_up_to_date(flow, platform, target, say)
+    except StageFailedError as failed:
+        blocked = platform.registry.blocked(target)
+        if "candidate_model" in failed.stages and blocked is not None and blocked.check == "leak_audit":
+            return None
+        return {
+            "check": ", ".join(failed.stages) or "unknown",
+            "reason": str(failed),
+            "features": [],
+            "what_to_do": "Put that right and run failure-platform process again; what is in production stays.",
+            "failed": True,
+        }
+    return None
 
 
 def _ingest_folder(flow: Flow, platform: Platform, kind: str, say: Say) -> dict[str, Receipt]:
