@@ -38,11 +38,12 @@ class StageFailedError(Exception):
 
     Attributes:
         stages: the steps that failed, as they are named in the graph.
+        checks: the blocking checks that were not passed.
     """
 
-    def __init__(self, message: str, stages: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, stages: Sequence[str] = (), checks: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.stages = tuple(stages)
+        self.stages, self.checks = tuple(stages), tuple(checks)
 
 
 class Flow:
@@ -100,7 +101,9 @@ class Flow:
         if refusals and all(f.user_failure_data is not None for f in errors):
             return
         stages = [e.step_key.partition("[")[0] for e in failures if e.step_key is not None]
-        raise StageFailedError("\n".join(_message(failure) for failure in errors) or f"{job} failed", stages)
+        blocking = [check for check in result.get_asset_check_evaluations() if check.blocking and not check.passed]
+        messages = [check.description for check in blocking if check.description] or [_message(one) for one in errors]
+        raise StageFailedError("\n".join(messages) or f"{job} failed", stages, [one.check_name for one in blocking])
 
 
 def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
@@ -146,11 +149,10 @@ def _stopped(flow: Flow, platform: Platform, target: str, say: Say) -> dict[str,
     try:
         _bring_up_to_date(flow, platform, target, say)
     except StageFailedError as failed:
-        blocked = platform.registry.blocked(target)
-        if "candidate_model" in failed.stages and blocked is not None and blocked.check == "leak_audit":
+        if "leak_audit" in failed.checks:
             return None
         return {
-            "check": ", ".join(failed.stages) or "unknown",
+            "check": ", ".join(failed.checks or failed.stages) or "unknown",
             "reason": str(failed),
             "features": [],
             "what_to_do": "Put that right and run failure-platform process again; what is in production stays.",

@@ -178,6 +178,9 @@ def test_a_refused_upload_is_told_and_stops_only_itself(tmp_path: Path) -> None:
     assert (target["candidate"], target["verdict"]["outcome"]) == (None, "not_judged")
 
 
+LEAKING = ("value", "distance")
+
+
 def _leaking(home: Path) -> Terminal:
     """A home with 400 vehicles, one in five failed, and a test that was made from the outcome."""
     start = datetime(2024, 1, 8, 6)
@@ -211,13 +214,14 @@ def test_a_blocked_target_is_told_whole_with_what_to_do(tmp_path: Path, monkeypa
     target = result["targets"]["road_test"]
     assert (target["candidate"], target["verdict"]["outcome"]) == (None, "not_judged")
     blocked = target["blocked"]
-    assert (blocked["check"], blocked["features"]) == ("leak_audit", ["value:2:041001:0"])
-    assert "value:2:041001:0" in blocked["reason"]
-    assert "FAILURE_PLATFORM_ACCEPTED_FEATURES='[\"value:2:041001:0\"]'" in blocked["what_to_do"]
+    assert (blocked["check"], set(blocked["features"])) == ("leak_audit", {f"{of}:2:041001:0" for of in LEAKING})
+    assert all(name in blocked["reason"] for name in blocked["features"])
+    accepted = json.dumps(blocked["features"])
+    assert f"FAILURE_PLATFORM_ACCEPTED_FEATURES='{accepted}'" in blocked["what_to_do"]
     assert terminal("models", "--json")["blocked"] == blocked
     assert "blocked by leak_audit" in terminal("models")
     assert "blocked by leak_audit" in terminal("report", code=2).replace("\n", " ")
-    monkeypatch.setenv("FAILURE_PLATFORM_ACCEPTED_FEATURES", '["value:2:041001:0"]')
+    monkeypatch.setenv("FAILURE_PLATFORM_ACCEPTED_FEATURES", accepted)
     monkeypatch.setenv("FAILURE_PLATFORM_TRAINING__FAMILIES", '["forest"]')
     failed = terminal("process", "--json", code=1)
     assert len(failed["uploads"]) == 3
