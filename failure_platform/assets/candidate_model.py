@@ -94,6 +94,7 @@ def candidate_model_asset(
         except training.REFUSED as refusal:
             raise dg.Failure(str(refusal), allow_retries=False) from refusal
         if isinstance(made, training.NoCandidate):
+            training.record_block(platform.registry, target, made)
             yield from _without_version(made)
             return
         version = training.save_candidate(platform.registry, target, made, CODE_VERSION)
@@ -123,6 +124,7 @@ def _page(version: ModelVersion, made: "Candidate") -> dict[str, Any]:
         "features known of too few vehicles": facts.features["rare"],
         "threshold": version.threshold,
         "threshold chosen for": facts.aim["kind"],
+        **{f"out of fold {name} of the alarms": value for name, value in facts.alarms.items()},
         "calibration": facts.calibration["method"],
         **{f"out of fold {name}": float(value) for name, value in figures.items() if value is not None},
         "search": f"{facts.search['kind']}, {facts.search['trials']} settings, ended: {facts.search['ended']}",

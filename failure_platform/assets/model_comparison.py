@@ -19,6 +19,7 @@ from failure_platform.catalog import (
     markdown,
     not_there,
 )
+from failure_platform.domain.comparison.consequence import consequence
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
@@ -117,6 +118,7 @@ def _page(compared: "ComparedCandidate", file: Path, decide_job: str) -> dict[st
     return {
         "verdict": comparison.verdict.outcome,
         "reason": comparison.verdict.reason,
+        "what its alarms cost and find": consequence(comparison),
         "report": dg.MetadataValue.path(str(file)),
         "candidate": report.candidate.version,
         "production": report.production.version if report.production else "none",

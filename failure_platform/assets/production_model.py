@@ -14,6 +14,7 @@ from failure_platform.catalog import CODE_VERSION, LAKE_POOL, OWNER, Group, inli
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy
 from failure_platform.domain.deciding.log import (
     Choice,
+    ComparedOn,
     DecisionLine,
     DecisionRequest,
     VersionSummary,
@@ -223,8 +224,17 @@ def _model(line: VersionSummary) -> dict[str, str]:
         "failures": f"{line.failures:,}",
         "trained until": f"{line.trained_until:%Y-%m-%d}",
         **{name: _figure(line.metrics.get(name)) for name in _FIGURES},
+        "figures measured on": _vehicles(line.compared_on),
         "verdict": line.verdict or "",
     }
+
+
+def _vehicles(on: ComparedOn | None) -> str:
+    """Return which vehicles the figures are of: those of different vehicles cannot be set side by side."""
+    if on is None:
+        return ""
+    until = f", until {on.period_to:%Y-%m-%d}" if on.period_to else ""
+    return f"{on.vehicles:,} vehicles, {on.failures:,} failed{until} (set {on.holdout_id[:6]})"
 
 
 def _figure(value: float | None) -> str:

@@ -1,8 +1,8 @@
 """The command line: one command per task, in the same words as the Dagster UI.
 
 Results go to standard output (as JSON with --json), progress and errors to standard error.
-Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused or not taken, 5 a decision was
-refused, 75 the home or the lake is in use: try again later.
+Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused or not taken, 4 the leak audit
+blocked a target, 5 a decision was refused, 75 the home or the lake is in use: try again later.
 """
 
 import signal
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from failure_platform.cli import quarantine
-from failure_platform.cli.exit_codes import AsJson, err, exit_codes, show
+from failure_platform.cli.exit_codes import AsJson, err, exit_codes, process_exit_code, show
 from failure_platform.settings import ENV_PREFIX, SETTINGS_FILE, Settings
 
 app = typer.Typer(
@@ -25,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     epilog="Exit codes: 0 done, 1 a stage failed, 2 wrong usage or settings, 3 an upload was refused or "
-    "not taken, 5 a decision was refused, 75 in use: try again later.",
+    "not taken, 4 the leak audit blocked a target, 5 a decision was refused, 75 in use: try again later.",
 )
 app.add_typer(quarantine.commands, name="quarantine")
 
@@ -71,23 +71,27 @@ def demo(
 
 @app.command()
 def process(as_json: AsJson = False) -> None:
-    """Run the complete flow once without a UI: ingest every file, merge, train, compare."""
+    """Run the complete flow once without a UI: ingest every file, merge, train, compare.
+
+    The result is printed whole whatever the exit code: 1 a stage failed, 4 the leak audit blocked a target, 3 an upload
+    was refused; the first of these that applies.
+    """
     from failure_platform.cli import drawing
     from failure_platform.cli.flow import run_flow
 
     result = run_flow(_settings(), lambda line: err.print(line, markup=False))
     show(result, as_json, drawing.draw_process)
-    if result["not_taken"] or any(line["state"] == "refused" for line in result["uploads"]):
-        raise typer.Exit(3)
+    if code := process_exit_code(result):
+        raise typer.Exit(code)
 
 
 @app.command()
 def models(target: TargetName = "road_test", as_json: AsJson = False) -> None:
     """List the versions of a target, their figures, and every decision."""
-    from failure_platform.cli import drawing
     from failure_platform.cli.model_commands import history
+    from failure_platform.cli.model_drawing import draw_models
 
-    show(history(_settings(), target), as_json, drawing.draw_models)
+    show(history(_settings(), target), as_json, draw_models)
 
 
 @app.command()

@@ -28,7 +28,7 @@ def draw_process(result: dict[str, Any], out: Console) -> None:
     for count in _COUNTS:
         table.add_column(count, justify="right")
     for line in result["uploads"]:
-        table.add_row(line["kind"], escape(line["name"]), _coloured(line["state"]), *(f"{line[c]:,}" for c in _COUNTS))
+        table.add_row(line["kind"], escape(line["name"]), coloured(line["state"]), *(f"{line[c]:,}" for c in _COUNTS))
     out.print(table)
     for line in result["uploads"]:
         if line["state"] == "refused":
@@ -50,46 +50,27 @@ def draw_comparison(compared: dict[str, Any], out: Console) -> None:
         for row in compared["table"]:
             table.add_row(
                 row["metric"],
-                _number(row["old"]),
-                _number(row["new"]),
-                _number(row["difference"], sign=True),
-                f"{_number(row['low'], sign=True)} to {_number(row['high'], sign=True)}",
+                number(row["old"]),
+                number(row["new"]),
+                number(row["difference"], sign=True),
+                f"{number(row['low'], sign=True)} to {number(row['high'], sign=True)}",
             )
         out.print(table)
         out.print(f"{compared['vehicles']:,} vehicles, {compared['failures']:,} of them failed")
     verdict = compared["verdict"]
-    out.print(f"verdict: {_coloured(verdict['outcome'])} - {verdict['reason']}")
+    out.print(f"verdict: {coloured(verdict['outcome'])} - {escape(verdict['reason'])}")
+    if compared["consequence"]:
+        out.print(compared["consequence"])
+    draw_blocked(compared["blocked"], out)
 
 
-def draw_models(result: dict[str, Any], out: Console) -> None:
-    """Draw the versions and the decisions."""
-    # It must fit 80 columns: figures, and names that a person types again, are never cut.
-    table = Table(title=result["target"], title_justify="left", box=None, padding=(0, 1, 0, 0))
-    table.add_column("version", no_wrap=True)
-    table.add_column("state", min_width=10)
-    table.add_column("family", min_width=10)
-    table.add_column("made", no_wrap=True)
-    for column in ("vehicles", "AUC", "AP"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for version in result["versions"]:
-        metrics = version["metrics"]
-        table.add_row(
-            version["version"],
-            version["state"],
-            version["family"].replace("_", " "),
-            version["created_at"][:10],
-            f"{version['vehicles']:,}",
-            *(_number(metrics.get(name), digits=3) for name in ("roc_auc", "average_precision")),
-            _coloured(version["verdict"] or ""),
-        )
-    out.print(table)
-    out.print(
-        f"The newest comparison is number {result['comparisons_on_these_vehicles']} of "
-        f"{result['comparisons_per_holdout']} on its vehicles."
-    )
-    for line in result["decisions"]:
-        draw_decision(line, out)
+def draw_blocked(blocked: dict[str, Any] | None, out: Console) -> None:
+    """Say why the last training gave no version, and what to do; nothing if it gave one."""
+    if blocked is None:
+        return
+    features = f" Features: {', '.join(blocked['features'])}." if blocked["features"] else ""
+    out.print(f"[red]blocked[/] by {blocked['check']}: {escape(blocked['reason'] + features)}")
+    out.print(f"What to do: {blocked['what_to_do']}", markup=False)
 
 
 def draw_decision(line: dict[str, Any], out: Console) -> None:
@@ -122,7 +103,7 @@ def draw_prediction(predicted: dict[str, Any], out: Console) -> None:
     elif verdict["outcome"] == "not_judged":
         out.print(f"[yellow]This model was not judged:[/] {verdict['reason']}")
     else:
-        out.print(f"verdict of this model: {_coloured(verdict['outcome'])} - {verdict['reason']}")
+        out.print(f"verdict of this model: {coloured(verdict['outcome'])} - {verdict['reason']}")
 
 
 def draw_simulation(result: dict[str, Any], out: Console) -> None:
@@ -175,13 +156,15 @@ def draw_doctor(result: dict[str, Any], out: Console) -> None:
         out.print(f"{mark}  {check['check']}" + (f": {check['what to do']}" if check["what to do"] else ""))
 
 
-def _number(value: float | None, *, sign: bool = False, digits: int = 4) -> str:
+def number(value: float | None, *, sign: bool = False, digits: int = 4) -> str:
+    """Return a figure as text, "-" if it is not defined."""
     if value is None:
         return "-"
     return f"{value:{'+' if sign else ''}.{digits}f}"
 
 
-def _coloured(word: str) -> str:
+def coloured(word: str) -> str:
+    """Return a state or an outcome in its colour."""
     colour = _COLOURS.get(word)
     return f"[{colour}]{word}[/]" if colour else word
 
@@ -228,6 +211,8 @@ def draw_card(result: dict[str, Any], out: Console) -> None:
 def draw_report(result: dict[str, Any], out: Console) -> None:
     """Draw the path on a line of its own, so that it can be copied."""
     out.print(result["reason"], markup=False)
+    out.print(result["consequence"], markup=False)
+    draw_blocked(result["blocked"], out)
     out.print(result["report"], markup=False, soft_wrap=True)
 
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -22,6 +22,17 @@ def show(result: dict[str, Any], as_json: bool, draw: Callable[[dict[str, Any], 
         sys.stdout.write(json.dumps(result, ensure_ascii=False, indent=2, default=str) + "\n")
     else:
         draw(result, out)
+
+
+def process_exit_code(result: Mapping[str, Any]) -> int:
+    """Return the exit code of `process` from its result: 1, 4, 3 or 0, the first that applies."""
+    blocked = [target["blocked"] for target in result["targets"].values() if target["blocked"]]
+    if any(one.get("failed") for one in blocked):
+        return 1
+    if any(one["check"] == "leak_audit" for one in blocked):
+        return 4
+    refused = any(line["state"] == "refused" for line in result["uploads"])
+    return 3 if refused or result["not_taken"] else 0
 
 
 @contextmanager

@@ -31,7 +31,16 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 class StageFailedError(Exception):
-    """A stage of the flow failed; the message is the stage's own."""
+    """A stage of the flow failed; the message is the stage's own.
+
+    Attributes:
+        stages: the steps that failed, as they are named in the graph.
+        checks: the blocking checks that were not passed.
+    """
+
+    def __init__(self, message: str, stages: Sequence[str] = (), checks: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.stages, self.checks = tuple(stages), tuple(checks)
 
 
 class Flow:
@@ -84,10 +93,14 @@ class Flow:
         )
         if result.success:
             return
-        errors = [e.step_failure_data for e in result.all_events if e.is_step_failure]
+        failures = [e for e in result.all_events if e.is_step_failure]
+        errors = [e.step_failure_data for e in failures]
         if refusals and all(f.user_failure_data is not None for f in errors):
             return
-        raise StageFailedError("\n".join(_message(failure) for failure in errors) or f"{job} failed")
+        stages = [e.step_key.partition("[")[0] for e in failures if e.step_key is not None]
+        blocking = [check for check in result.get_asset_check_evaluations() if check.blocking and not check.passed]
+        messages = [check.description for check in blocking if check.description] or [_message(one) for one in errors]
+        raise StageFailedError("\n".join(messages) or f"{job} failed", stages, [one.check_name for one in blocking])
 
 
 def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
@@ -95,11 +108,13 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
 
     Returns:
         `uploads`: one ledger line per file in the upload folders; `not_taken`: what else lies there; `targets`: by
-        name, the candidate, the production model and the verdict, both measured on the same vehicles.
+        name, the candidate, the production model and the verdict, both measured on the same vehicles, and under
+        `blocked` None, or what stopped the target: check (leak_audit, trainable, or the stage that failed), reason,
+        features, what to do. A target that is stopped stops no other.
 
     Raises:
         HomeBusyError: a platform runs on this home.
-        StageFailedError: a stage failed.
+        StageFailedError: the uploads could not be ingested.
     """
     platform = Platform(settings)
     with instance.exclusive_home(settings), instance.opened(settings) as dagster:
@@ -111,8 +126,7 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
             received[kind], in_the_way = _ingest_folder(flow, platform, kind, say)
             not_taken += in_the_way
         not_taken = list(dict.fromkeys(not_taken))
-        for target in settings.targets:
-            _bring_up_to_date(flow, platform, target, say)
+        stopped = {target: _stopped(flow, platform, target, say) for target in settings.targets}
         with platform.lake.read() as connection:
             ledger = {
                 line.key: line
@@ -126,8 +140,28 @@ def run_flow(settings: Settings, say: Say) -> dict[str, Any]:
                 for name, receipt in sorted(files.items())
             ],
             "not_taken": [asdict(one) for one in not_taken],
-            "targets": {target: summary(platform, target) for target in settings.targets},
+            "targets": {
+                target: {**summary(platform, target), **({"blocked": why} if why else {})}
+                for target, why in stopped.items()
+            },
         }
+
+
+def _stopped(flow: Flow, platform: Platform, target: str, say: Say) -> dict[str, Any] | None:
+    """Bring a target up to date; return which stage failed, and why, unless the registry has the reason."""
+    try:
+        _bring_up_to_date(flow, platform, target, say)
+    except StageFailedError as failed:
+        if "leak_audit" in failed.checks:
+            return None
+        return {
+            "check": ", ".join(failed.checks or failed.stages) or "unknown",
+            "reason": str(failed),
+            "features": [],
+            "what_to_do": "Put that right and run failure-platform process again; what is in production stays.",
+            "failed": True,
+        }
+    return None
 
 
 def _ingest_folder(

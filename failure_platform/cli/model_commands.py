@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from failure_platform.domain.deciding.log import summarize_versions
+from failure_platform.domain.comparison.consequence import consequence
+from failure_platform.domain.deciding.log import ComparedOn, summarize_versions
 from failure_platform.domain.model_version import VersionNotFoundError, resolve
 from failure_platform.resources.lake.target_tables import predictions_table, read_table
 from failure_platform.resources.platform import Platform
@@ -24,19 +25,24 @@ class NotKnownError(Exception):
 def summary(platform: Platform, target: str) -> dict[str, Any]:
     """Return the newest candidate, what is in production, and the verdict on the same vehicles.
 
-    `candidate` and `production` hold version, family and metrics, or are None; `table` holds old, new, difference and
-    interval of each metric.
+    `candidate` and `production` hold version, family and metrics, or are None; `consequence` is what following the
+    alarms costs and finds; `table` holds old, new, difference and interval of each metric. `blocked` is None, or why
+    the last training gave no version: check, reason, features and what to do; the rest is then that of before.
     """
     candidate = platform.registry.newest(target)
     comparisons = platform.registry.comparisons(target)
+    blocked = blocked_training(platform, target)
     if candidate is None or not comparisons:
+        reason = NOT_TRAINED if blocked is None else blocked["reason"]
         return {
             "candidate": None,
             "production": None,
             "vehicles": 0,
             "failures": 0,
-            "verdict": {"outcome": "not_judged", "reason": NOT_TRAINED},
+            "verdict": {"outcome": "not_judged", "reason": reason},
+            "consequence": None,
             "table": [],
+            "blocked": blocked,
         }
     newest = comparisons[0]
     compared = newest.comparison
@@ -47,8 +53,16 @@ def summary(platform: Platform, target: str) -> dict[str, Any]:
         "failures": compared.failures,
         "verdict": asdict(compared.verdict),
         "period": {"from": _isoformat(compared.period_from), "to": _isoformat(compared.period_to)},
+        "consequence": consequence(compared),
         "table": [asdict(row) for row in compared.table],
+        "blocked": blocked,
     }
+
+
+def blocked_training(platform: Platform, target: str) -> dict[str, Any] | None:
+    """Return why the last training of a target gave no version, as JSON types; None if it gave one."""
+    blocked = platform.registry.blocked(target)
+    return None if blocked is None else blocked.as_dict()
 
 
 def _model(platform: Platform, version: str, metrics: Mapping[str, float | None] | None) -> dict[str, Any]:
@@ -71,6 +85,7 @@ def history(settings: Settings, target: str) -> dict[str, Any]:
             "created_at": line.created_at.isoformat(sep=" ", timespec="seconds"),
             "trained_from": str(line.trained_from),
             "trained_until": str(line.trained_until),
+            "compared_on": None if line.compared_on is None else _compared_on(line.compared_on),
         }
         for line in summarize_versions(platform.registry.versions(target), comparisons, log)
     ]
@@ -80,7 +95,12 @@ def history(settings: Settings, target: str) -> dict[str, Any]:
         "decisions": [asdict(line) for line in log],
         "comparisons_on_these_vehicles": comparisons[0].comparison.uses if comparisons else 0,
         "comparisons_per_holdout": settings.comparisons_per_holdout,
+        "blocked": blocked_training(platform, target),
     }
+
+
+def _compared_on(on: ComparedOn) -> dict[str, Any]:
+    return {**asdict(on), "period_from": _isoformat(on.period_from), "period_to": _isoformat(on.period_to)}
 
 
 def prediction(settings: Settings, target: str, knr: str) -> dict[str, Any]:
@@ -153,15 +173,21 @@ def card(settings: Settings, target: str, version: str) -> dict[str, Any]:
 
 
 def newest_report(settings: Settings, target: str) -> dict[str, Any]:
-    """Return the newest comparison's report: its path, id, verdict and reason.
+    """Return the newest comparison's report: its path, id, verdict, reason, and why no newer version was trained.
 
     Raises:
         NotKnownError: no such target, nothing compared yet, or the report is gone.
     """
     must_be_known(settings, target)
-    comparisons = Platform(settings).registry.comparisons(target)
+    platform = Platform(settings)
+    comparisons, blocked = platform.registry.comparisons(target), blocked_training(platform, target)
     if not comparisons:
-        raise NotKnownError("Nothing was compared yet. Drop files into the upload folders: failure-platform process")
+        raise NotKnownError(
+            "Nothing was compared yet. Drop files into the upload folders: failure-platform process"
+            if blocked is None
+            else f"Nothing was compared yet: the last training was blocked by {blocked['check']}. {blocked['reason']} "
+            f"{blocked['what_to_do']}"
+        )
     newest = comparisons[0]
     file = report_file(settings.reports_folder, newest)
     if not file.is_file():
@@ -170,4 +196,11 @@ def newest_report(settings: Settings, target: str) -> dict[str, Any]:
             "written again, with the same figures."
         )
     verdict = newest.comparison.verdict
-    return {"report": str(file), "comparison": newest.id, "verdict": verdict.outcome, "reason": verdict.reason}
+    return {
+        "report": str(file),
+        "comparison": newest.id,
+        "verdict": verdict.outcome,
+        "reason": verdict.reason,
+        "consequence": consequence(newest.comparison),
+        "blocked": blocked,
+    }

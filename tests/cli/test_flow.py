@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ class Terminal:
             check=False,
         )
         assert done.returncode == code, done.stderr
-        return json.loads(done.stdout) if "--json" in arguments and code in (0, 3) else done.stderr
+        return json.loads(done.stdout) if "--json" in arguments and done.stdout else done.stdout + done.stderr
 
     def drop(self, data: Path) -> None:
         for file in data.glob("*.csv.gz"):
@@ -235,6 +236,75 @@ def test_a_folder_that_never_looks_the_same_and_a_file_that_never_opens_come_to_
     assert flow.names == ["a.csv", "c.csv"]
     assert set(receipts) == {"a.csv", "c.csv"}
     assert [one.path for one in not_taken] == ["uploads/status/b.csv"]
+
+
+LEAKING = ("value", "distance")
+
+
+def _leaking(home: Path) -> Terminal:
+    """A home with 400 vehicles, one in five failed, and a test that was made from the outcome."""
+    start = datetime(2024, 1, 8, 6)
+    rows: dict[str, list[str]] = {
+        "status": ["KNR,STATUS,DATA"],
+        "resultados": ["KNR,NAME,ID,STATUS,UNIT,VALUE_ID,VALUE,DATA"],
+        "falhas": ["KNR,MODELO,COR,MOTOR,ESTACAO,USUARIO,HALLE,FALHA,DATA"],
+    }
+    for number in range(400):
+        at, failed = start + timedelta(hours=2 * number), number % 5 == 0
+        knr = f"{at:%G-%V%u}{number:04d}"
+        rows["status"].append(f"{knr},M700,{at}")
+        for name, value in (("041001", 10 * failed + number % 7), ("041002", number * 7919 % 101)):
+            rows["resultados"].append(f"{knr},{name},2,10,Nm,0,{value},{at - timedelta(hours=1)}")
+        if failed or number == 399:
+            hall = "ROD" if failed else "ZP7"
+            rows["falhas"].append(f"{knr},A,B,C,S1,u,{hall},F1,{at + timedelta(hours=3 + 200 * (number == 399))}")
+    for kind, lines in rows.items():
+        folder = home / "uploads" / kind
+        folder.mkdir(parents=True)
+        (folder / f"{kind}.csv").write_text("\n".join(lines) + "\n")
+    return Terminal(home)
+
+
+@pytest.mark.fault(74)
+def test_a_blocked_target_is_told_whole_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The object has uploads, check, features and what to do; `models` and `report` say so; following it ends it."""
+    terminal = _leaking(tmp_path / "home")
+    result = terminal("process", "--json", code=4)
+    assert {u["state"] for u in result["uploads"]} == {"merged"}
+    target = result["targets"]["road_test"]
+    assert (target["candidate"], target["verdict"]["outcome"]) == (None, "not_judged")
+    blocked = target["blocked"]
+    assert (blocked["check"], set(blocked["features"])) == ("leak_audit", {f"{of}:2:041001:0" for of in LEAKING})
+    assert all(name in blocked["reason"] for name in blocked["features"])
+    accepted = json.dumps(blocked["features"])
+    assert f"FAILURE_PLATFORM_ACCEPTED_FEATURES='{accepted}'" in blocked["what_to_do"]
+    assert terminal("models", "--json")["blocked"] == blocked
+    assert "blocked by leak_audit" in terminal("models")
+    assert "blocked by leak_audit" in terminal("report", code=2).replace("\n", " ")
+    monkeypatch.setenv("FAILURE_PLATFORM_ACCEPTED_FEATURES", accepted)
+    monkeypatch.setenv("FAILURE_PLATFORM_TRAINING__FAMILIES", '["forest"]')
+    failed = terminal("process", "--json", code=1)
+    assert len(failed["uploads"]) == 3
+    assert failed["targets"]["road_test"]["blocked"]["check"] == "candidate_model"
+    assert "no model family is called forest" in failed["targets"]["road_test"]["blocked"]["reason"]
+    monkeypatch.setenv("FAILURE_PLATFORM_TRAINING__FAMILIES", '["prior", "logistic_regression"]')
+    after = terminal("process", "--json")["targets"]["road_test"]
+    assert after["blocked"] is None
+    assert after["candidate"] is not None
+    assert "Per 100 vehicles" in after["consequence"]
+    assert terminal("models", "--json")["blocked"] is None
+
+
+def test_too_little_to_train_on_is_told_as_a_reason_and_is_no_failure(tmp_path: Path) -> None:
+    """Nothing is wrong with such a home; what it lacks is said where the model would be."""
+    terminal = Terminal(tmp_path / "home")
+    folder = terminal.home / "uploads" / "status"
+    folder.mkdir(parents=True)
+    (folder / "good.csv").write_text("KNR,STATUS,DATA\n2024-0210001,M700,2024-01-08 06:00:00\n")
+    target = terminal("process", "--json")["targets"]["road_test"]
+    assert target["blocked"]["check"] == "trainable"
+    assert target["verdict"]["reason"] == target["blocked"]["reason"]
+    assert "no vehicle on the training side has a known outcome" in target["blocked"]["reason"]
 
 
 def test_doctor_shows_every_setting(tmp_path: Path) -> None:

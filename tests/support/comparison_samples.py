@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from failure_platform.domain.comparison.values import Comparison, Outcome, Verdict
+from failure_platform.domain.comparison.values import Comparison, Confusion, Outcome, Verdict
 
 _FINISHED = Comparison(
     vehicles=2_000,
@@ -32,4 +32,9 @@ _FINISHED = Comparison(
 
 
 def finished(outcome: Outcome = "better", reason: str = _FINISHED.verdict.reason, **changed: Any) -> Comparison:
-    return replace(_FINISHED, verdict=Verdict(outcome, reason), **changed)
+    """A comparison; if nothing else is said, half of the alarms are right and half of the vehicles can be inspected."""
+    made = replace(_FINISHED, verdict=Verdict(outcome, reason), **changed)
+    right = made.failures // 2
+    alarms = Confusion(tp=right, fp=right, fn=made.failures - right, tn=made.vehicles - made.failures - right)
+    usual: dict[str, Any] = {"confusions": {"candidate": alarms}, "inspections": made.vehicles // 2}
+    return replace(made, **{name: value for name, value in usual.items() if name not in changed})

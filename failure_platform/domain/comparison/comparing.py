@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from failure_platform.domain.comparison.alarms import confusion, flips, mcnemar
+from failure_platform.domain.comparison.bounded import bounded_intervals
 from failure_platform.domain.comparison.curves import curves_of
 from failure_platform.domain.comparison.holdout import Floats, Holdout, ModelScores, holdout_id
 from failure_platform.domain.comparison.resampling import resample
@@ -19,7 +20,7 @@ from failure_platform.domain.comparison.slices import (
     slice_metrics,
     worst_slice,
 )
-from failure_platform.domain.comparison.table import Resampled, metric_rows, rows_by_metric, with_cautious_intervals
+from failure_platform.domain.comparison.table import Resampled, metric_rows, rows_by_metric
 from failure_platform.domain.comparison.values import Comparison, Reference, Row
 from failure_platform.domain.comparison.verdict import VerdictInputs, judge
 from failure_platform.domain.comparison.weighted import weighted_metrics
@@ -104,14 +105,12 @@ def compare(
     models |= {"production": production} if production else {}
     compared = (models[reference], candidate)
     members = slice_members(vehicles, judge=production is not None)
-    resampled, slice_samples = _resampled(holdout, models, compared, members, settings)
+    resampled, slice_samples = _resampled(holdout, models, compared, members, settings, level)
 
     def table(against: Reference) -> tuple[Row, ...]:
         return metric_rows(resampled[against], resampled["candidate"], resampled["base_rate"].metrics, level, rarer)
 
     shown = table(reference)
-    if rarer < settings.min_failures:
-        shown = with_cautious_intervals(shown, rarer, level)
     inputs = VerdictInputs(
         vehicles=len(vehicles),
         failures=failures,
@@ -147,6 +146,7 @@ def compare(
         flips=flips(knr, holdout.y, production, candidate) if production else None,
         slices=slices,
         worst_slice=worst_slice(slices),
+        inspections=int(holdout.inspected(candidate.p).sum()),
     )
 
 
@@ -156,18 +156,22 @@ def _resampled(
     compared: tuple[ModelScores, ModelScores],
     members: tuple[SliceMembers, ...],
     settings: ComparisonSettings,
+    level: float,
 ) -> tuple[dict[str, Resampled], tuple[Floats, Floats]]:
     """Return every model's metrics, and the slices' metrics of reference and candidate, all on the same resamples."""
     metrics = {
         name: measure(holdout.y, model.p, model.threshold, holdout.inspected(model.p)) for name, model in models.items()
     }
+    bounded = {name: bounded_intervals(holdout, models[name], values, level) for name, values in metrics.items()}
     if not len(holdout.y):
         undefined = np.full((1, len(METRICS)), np.nan)
-        return {name: Resampled(values, undefined) for name, values in metrics.items()}, (np.empty((1, 0)),) * 2
+        empty = {name: Resampled(values, undefined, bounded[name]) for name, values in metrics.items()}
+        return empty, (np.empty((1, 0)),) * 2
     functions = [weighted_metrics(holdout, model) for model in models.values()]
     functions += [slice_metrics(members, holdout, model) for model in compared]
     *of_models, old_slices, new_slices = resample(functions, len(holdout.y), settings.repetitions, settings.seed)
     resampled = {
-        name: Resampled(values, samples) for (name, values), samples in zip(metrics.items(), of_models, strict=True)
+        name: Resampled(values, samples, bounded[name])
+        for (name, values), samples in zip(metrics.items(), of_models, strict=True)
     }
     return resampled, (old_slices, new_slices)

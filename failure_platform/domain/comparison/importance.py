@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from failure_platform.domain.comparison.holdout import Floats
 from failure_platform.domain.training.fitting import score
+from failure_platform.domain.training.trainable import model_columns
 
 MAX_FEATURES = 10
 MAX_VEHICLES = 3000
@@ -66,7 +67,7 @@ def importance(
     rows = np.arange(len(y))
     if len(rows) > MAX_VEHICLES:
         rows = np.sort(resample(rows, replace=False, n_samples=MAX_VEHICLES, stratify=y, random_state=seed))
-    values = vehicles.iloc[rows].reindex(columns=list(features)).to_numpy(dtype=np.float32)
+    values = model_columns(features, vehicles.iloc[rows]).to_numpy()
 
     def probabilities(matrix: Matrix) -> Floats:
         return score(pipeline, features, pd.DataFrame(matrix, columns=list(features)))

@@ -103,7 +103,9 @@ def compare_slices(
     for one, olds, news in zip(judged, resampled[0].T, resampled[1].T, strict=True):
         old, new = (_metric(one, holdout, model) for model in models)
         if old is not None and new is not None:
-            intervals[one.kind, one.value] = interval(news - olds, new - old, corrected, one.failures)
+            found = interval(news - olds, new - old, corrected, one.failures)
+            # Both metrics lie between 0 and 1.
+            intervals[one.kind, one.value] = found and (max(found[0], -1.0), min(found[1], 1.0))
     return tuple(_slice(one, holdout, models, intervals.get((one.kind, one.value))) for one in slices)
 
 

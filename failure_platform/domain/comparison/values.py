@@ -53,6 +53,13 @@ class Verdict:
     reason: str
 
 
+def counted_uses(uses: int, most_uses: int) -> str:
+    """Return which comparison on the same vehicles one is, to follow "comparison": "3 of 10 on these vehicles"."""
+    if uses <= most_uses:
+        return f"{uses} of {most_uses} on these vehicles"
+    return f"{uses} on these vehicles, more than the {most_uses} that comparisons_per_holdout allows"
+
+
 @dataclass(frozen=True)
 class Curves:
     """Points of one model's curves on the comparison vehicles; empty if there is only one class.
@@ -182,6 +189,8 @@ class Comparison:
         slices: by kind, then by descending number of failures.
         worst_slice: the worst judged slice: credibly worse ones first, then by lowest difference; None if none is
             judged, as without production. Its `worse` states whether it is credibly worse.
+        inspections: how many of the vehicles can be inspected, at `inspections_per_day`; None in a comparison that was
+            stored before this was counted.
     """
 
     vehicles: int
@@ -206,6 +215,7 @@ class Comparison:
     flips: Flips | None
     slices: tuple[Slice, ...]
     worst_slice: Slice | None
+    inspections: int | None = None
 
     @property
     def slices_judged(self) -> int:

@@ -9,7 +9,7 @@ vehicles: of twenty equal candidates compared on one set of vehicles without thi
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failure_platform.domain.comparison.values import Reference, Row, Verdict
+from failure_platform.domain.comparison.values import Reference, Row, Verdict, counted_uses
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ def _counted(inputs: VerdictInputs) -> str:
 
 def _level(inputs: VerdictInputs) -> str:
     shared = ", shared among these comparisons" if inputs.uses > 1 else ""
-    used = f" Comparison {inputs.uses} of {inputs.most_uses} on these vehicles; intervals: "
-    spent = " The budget of comparisons is spent: wait for newer vehicles." if inputs.uses > inputs.most_uses else ""
-    return f"{used}{100 * inputs.level:.4g} %{shared}.{spent}"
+    spent = " Wait for newer vehicles before comparing again." if inputs.uses > inputs.most_uses else ""
+    counted = counted_uses(inputs.uses, inputs.most_uses)
+    return f" Comparison {counted}; intervals: {100 * inputs.level:.4g} %{shared}.{spent}"
 
 
 def _text(value: float | None) -> str:

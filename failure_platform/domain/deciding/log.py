@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from failure_platform.domain.comparison.values import ComparisonRecord
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.model_version import ModelVersion
 
@@ -87,6 +87,17 @@ def version_state(version: str, log: Sequence[DecisionLine]) -> str:
 
 
 @dataclass(frozen=True)
+class ComparedOn:
+    """The vehicles that a version's metrics were measured on: their identifier, numbers and prediction points."""
+
+    holdout_id: str
+    vehicles: int
+    failures: int
+    period_from: datetime | None
+    period_to: datetime | None
+
+
+@dataclass(frozen=True)
 class VersionSummary:
     """One version in the list of a target's versions.
 
@@ -97,8 +108,10 @@ class VersionSummary:
         vehicles, failures: their numbers in its training data.
         aim: the criterion its threshold was chosen by; None if not recorded.
         trials: number of settings tried before it was chosen; None if not recorded.
-        verdict: outcome of its newest comparison; None without one.
-        metrics: its metrics in that comparison, by name; empty without one.
+        verdict: outcome of the newest comparison in which it was the candidate; None without one.
+        metrics: its metrics in the newest comparison that it took part in, as candidate or as production, by name;
+            empty without one. Metrics of different vehicles say nothing about which version is better.
+        compared_on: the vehicles of that comparison; None without one.
     """
 
     version: str
@@ -113,6 +126,7 @@ class VersionSummary:
     trials: int | None
     verdict: str | None
     metrics: Mapping[str, float | None]
+    compared_on: ComparedOn | None = None
 
 
 def summarize_versions(
@@ -125,13 +139,25 @@ def summarize_versions(
         comparisons: the target's comparisons, newest first.
         log: the target's decisions, oldest first.
     """
-    newest: dict[str, ComparisonRecord] = {}
+    as_candidate: dict[str, ComparisonRecord] = {}
+    in_any_role: dict[str, ComparisonRecord] = {}
     for comparison in comparisons:
-        newest.setdefault(comparison.candidate, comparison)
-    return [_summary(version, newest.get(version.version), log) for version in versions]
+        as_candidate.setdefault(comparison.candidate, comparison)
+        for name in (comparison.candidate, comparison.production):
+            if name is not None:
+                in_any_role.setdefault(name, comparison)
+    return [
+        _summary(version, as_candidate.get(version.version), in_any_role.get(version.version), log)
+        for version in versions
+    ]
 
 
-def _summary(version: ModelVersion, compared: ComparisonRecord | None, log: Sequence[DecisionLine]) -> VersionSummary:
+def _summary(
+    version: ModelVersion,
+    judged: ComparisonRecord | None,
+    measured: ComparisonRecord | None,
+    log: Sequence[DecisionLine],
+) -> VersionSummary:
     return VersionSummary(
         version=version.version,
         state=version_state(version.version, log),
@@ -143,6 +169,18 @@ def _summary(version: ModelVersion, compared: ComparisonRecord | None, log: Sequ
         failures=version.failures,
         aim=version.facts.get("aim", {}).get("kind"),
         trials=version.facts.get("search", {}).get("trials"),
-        verdict=compared.comparison.verdict.outcome if compared else None,
-        metrics=compared.comparison.candidate if compared else {},
+        verdict=judged.comparison.verdict.outcome if judged else None,
+        metrics=_metrics(version.version, measured) if measured else {},
+        compared_on=_compared_on(measured.comparison) if measured else None,
+    )
+
+
+def _metrics(version: str, measured: ComparisonRecord) -> Mapping[str, float | None]:
+    compared = measured.comparison
+    return compared.candidate if version == measured.candidate else compared.production or {}
+
+
+def _compared_on(compared: Comparison) -> ComparedOn:
+    return ComparedOn(
+        compared.holdout_id, compared.vehicles, compared.failures, compared.period_from, compared.period_to
     )

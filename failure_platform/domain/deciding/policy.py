@@ -1,5 +1,6 @@
 """The policy: what a comparison must show before a version may be promoted without a person."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -8,10 +9,13 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as validated
 
+from failure_platform.domain.comparison.consequence import lift
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, Slice
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, Slice, counted_uses
+from failure_platform.domain.training.recipe import required_precision
 
 BETTER = "better"
+_Z = 1.96  # of the two-sided level 0.95
 _STRICT = ConfigDict(extra="forbid")
 
 
@@ -38,6 +42,17 @@ class GateSettings:
     min_recall: Annotated[
         float, Field(ge=0, le=1, description="Least share of the failures that the candidate alarms.")
     ] = 0.0
+    min_precision_lift: Annotated[
+        float,
+        Field(
+            ge=1,
+            description="Least precision of the candidate's alarms, as a multiple of the failure rate, which is that "
+            "of alarms at random; at most half of the way from it to 1.",
+        ),
+    ] = 1.5
+    within_capacity: Annotated[
+        bool, Field(description="Credibly more alarms than `inspections_per_day` allows hold it back.")
+    ] = True
     max_calibration_error: Annotated[
         float, Field(gt=0, le=1, description="Most calibration error of the candidate.")
     ] = 0.05
@@ -115,7 +130,7 @@ def _enough(compared: Comparison, gates: Gates) -> Iterator[GateResult]:
         uses,
         gates.most_uses,
         uses <= gates.most_uses,
-        f"This is comparison {uses} on these vehicles, of {gates.most_uses} before newer ones are needed; each "
+        f"This is comparison {counted_uses(uses, gates.most_uses)}; each "
         f"is judged more strictly, so that a wrong 'better' among all has a chance of at most {compared.alpha:g}.",
     )
 
@@ -143,8 +158,52 @@ def _good(compared: Comparison, gates: Gates) -> Iterator[GateResult]:
         error is not None and error <= gates.max_calibration_error,
         f"Its probabilities are off by {_text(error)} on average; the policy allows {gates.max_calibration_error:.3f}.",
     )
+    yield _precision_lift(compared, gates)
+    if gates.within_capacity:
+        yield _alarm_share(compared)
     if gates.worst_slice:
         yield _slice(compared.worst_slice)
+
+
+def _precision_lift(compared: Comparison, gates: Gates) -> GateResult:
+    confusion = compared.confusions.get("candidate")
+    found = None if confusion is None else lift(confusion)
+    if confusion is None or found is None:
+        sentence = "It alarms none of the compared vehicles, or none of them failed: its alarms cannot be judged."
+        return GateResult("precision lift", None, gates.min_precision_lift, False, sentence)
+    rate = (confusion.tp + confusion.fn) / compared.vehicles
+    required = required_precision(rate, gates.min_precision_lift)
+    return GateResult(
+        "precision lift",
+        found,
+        required / rate,
+        found >= required / rate,
+        f"Its alarms are right in {100 * found * rate:.3g} of 100 cases, {found:.2f} times as often as alarms at "
+        f"random; the policy asks for {required / rate:.2f} times.",
+    )
+
+
+def _alarm_share(compared: Comparison) -> GateResult:
+    confusion = compared.confusions.get("candidate")
+    if confusion is None or compared.inspections is None or not compared.vehicles:
+        sentence = "How many of these vehicles can be inspected is not known: materialise model_comparison again."
+        return GateResult("alarm share", None, None, False, sentence)
+    share = (confusion.tp + confusion.fp) / compared.vehicles
+    capacity = compared.inspections / compared.vehicles
+    return GateResult(
+        "alarm share",
+        share,
+        capacity,
+        _lower_bound(share, compared.vehicles) <= capacity,
+        f"It alarms {100 * share:.3g} of 100 vehicles; {100 * capacity:.3g} of 100 can be inspected "
+        f"({compared.inspections_per_day} a day, inspections_per_day).",
+    )
+
+
+def _lower_bound(share: float, vehicles: int) -> float:
+    """Return the lower limit of Wilson's interval of a share (JASA 22, 1927): as many alarms as fit pass by chance."""
+    z2 = _Z**2 / vehicles
+    return (share + z2 / 2 - math.sqrt(z2 * (share * (1 - share) + z2 / 4))) / (1 + z2)
 
 
 def _slice(worst: Slice | None) -> GateResult:

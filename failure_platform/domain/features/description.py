@@ -25,6 +25,7 @@ from failure_platform.domain.features.values import (
     newest_values,
     running_medians,
     value_names,
+    valueless_cells,
 )
 from failure_platform.domain.targets import Target
 from failure_platform.domain.vehicles.coverage import DEFECTS, coverage
@@ -88,6 +89,7 @@ def describe(
     counts = [
         verdict_cells(lake.resultados, points),
         row_cells(rows),
+        valueless_cells(lake.resultados, points),
         stage_cells(events, points, target),
         defect_cells(defects, points, covered.filter(covered.use == DEFECTS)),
         about_cells(facts),

@@ -71,6 +71,19 @@ FAMILIES = {
         "resultados",
         0.0,
     ),
+    "present": FeatureFamily(
+        "1 when test {test} (test family {family}), sub-value {sub_value}, has a value, else 0; where that value never "
+        "varies.",
+        _SERIES,
+        "resultados",
+        0.0,
+    ),
+    "recorded": FeatureFamily(
+        "1 when test {test} (test family {family}), sub-value {sub_value}, was recorded without a value, else 0.",
+        _SERIES,
+        "resultados",
+        0.0,
+    ),
     "nok": FeatureFamily("Times that {test} of test family {family} was NOK.", ("family", "test"), "resultados", 0.0),
     "retested": FeatureFamily("Tests of family {family} that were NOK and OK later.", ("family",), "resultados", 0.0),
     "rows": FeatureFamily("Result rows of test family {family}.", ("family",), "resultados", 0.0),

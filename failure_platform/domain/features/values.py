@@ -7,7 +7,7 @@ first sub-value of each test (about 290), for example the first torque of a scre
 import ibis
 import ibis.expr.types as ir
 
-from failure_platform.domain.features.as_of import known_at_prediction, name_part, union_all
+from failure_platform.domain.features.as_of import as_cells, known_at_prediction, name_part, union_all
 from failure_platform.domain.features.names import FAMILIES, FIRST_SUB_VALUE, MEDIAN_DAYS
 
 MIN_ROWS = 20
@@ -67,8 +67,13 @@ def known_series(resultados: ir.Table, points: ir.Table) -> ir.Table:
     return kept.select(
         *_SERIES,
         leading=kept["first"] & (kept.rank_of_its_kind < FAMILIES["distance"].max_columns),
-        series=kept.ID.cast("string") + ":" + name_part(kept.NAME) + ":" + kept.VALUE_ID.cast("string"),
+        series=series_name(kept),
     )
+
+
+def series_name(series: ir.Table) -> ir.StringValue:
+    """Return `<ID>:<NAME>:<VALUE_ID>` of each row, as in feature names."""
+    return series.ID.cast("string") + ":" + name_part(series.NAME) + ":" + series.VALUE_ID.cast("string")
 
 
 def value_names(series: ir.Table) -> ir.Table:
@@ -91,6 +96,14 @@ def newest_values(resultados: ir.Table, points: ir.Table, series: ir.Table, feat
     """
     rows = _rows(resultados, points, _with_number(series.filter(~series.leading), features, "value"))
     return rows.group_by("vehicle", "feature").aggregate(value=rows.VALUE.argmax(rows.DATA))
+
+
+def valueless_cells(resultados: ir.Table, points: ir.Table) -> ir.Table:
+    """Return a cell of 1, family recorded, for each series that a vehicle has a row of without a finite value."""
+    rows = resultados.select("KNR", *_SERIES, "VALUE", "DATA")
+    rows = rows.filter(rows.VALUE.isnull() | rows.VALUE.isnan() | rows.VALUE.isinf())
+    rows = known_at_prediction(rows.drop("VALUE"), points).select("vehicle", *_SERIES).distinct()
+    return as_cells(rows, "recorded:" + series_name(rows), ibis.literal(1))
 
 
 def leading_values(resultados: ir.Table, points: ir.Table, series: ir.Table, features: ir.Table) -> ir.Table:

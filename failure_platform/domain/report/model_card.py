@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
+from failure_platform.domain.comparison.consequence import consequence
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, counted_uses
 from failure_platform.domain.deciding.log import DecisionLine, version_state
 from failure_platform.domain.features.names import FAMILIES
 from failure_platform.domain.markdown import markdown_table
@@ -56,6 +57,7 @@ def _figures(record: ComparisonRecord | None) -> str:
             "with figures once it is."
         )
     compared = record.comparison
+    uses = counted_uses(compared.uses, compared.most_uses)
     reference = f"production {record.production}" if record.production else "the base rate"
     rows = [
         (
@@ -69,12 +71,13 @@ def _figures(record: ComparisonRecord | None) -> str:
         for row in compared.table
     ]
     table = markdown_table(("figure", "value", "interval", "old", "difference", "interval of it"), rows)
-    level = f"{100 * compared.level:.4g} % intervals, since this is comparison {compared.uses} on these vehicles"
+    level = f"{100 * compared.level:.4g} % intervals, since this is comparison {uses}"
     return (
         f"## Figures\n\nOn {compared.vehicles} vehicles newer than the training "
         f"({_day(compared.period_from)} to {_day(compared.period_to)}), {compared.failures} of them failed; compared "
         f"with {reference} (old); {level}.\n\n{table}\n\n"
-        f"Verdict: {compared.verdict.outcome}. {compared.verdict.reason}\n\n{_slices(compared)}"
+        f"Verdict: {compared.verdict.outcome}. {compared.verdict.reason}\n\n{consequence(compared)}\n\n"
+        f"{_slices(compared)}"
     )
 
 

@@ -10,9 +10,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from failure_platform.domain.comparison.comparing import ComparedVersions
+from failure_platform.domain.comparison.consequence import consequence
 from failure_platform.domain.comparison.data_difference import DataDifference, data_difference, trained_on
 from failure_platform.domain.comparison.importance import Importance, importance
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
+from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, counted_uses
 from failure_platform.domain.deciding.policy import Gates, Policy, Ruling, ruling
 from failure_platform.domain.features.names import explain
 from failure_platform.domain.metrics import METRIC_DESCRIPTIONS
@@ -100,6 +101,8 @@ def _environment() -> Environment:
         "row_verdict": formatting.row_verdict,
         "span": formatting.span,
         "plain_span": formatting.plain_span,
+        "counted_uses": counted_uses,
+        "consequence": consequence,
     }
     return environment
 

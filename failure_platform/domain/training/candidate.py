@@ -1,14 +1,17 @@
 """A candidate: split, leak audit and training of the described vehicles, with what its page shows."""
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
+from failure_platform.domain.features.presence import with_presence
 from failure_platform.domain.features.wide import data_version, feature_columns
 from failure_platform.domain.leaks.audit import Audit, audit
 from failure_platform.domain.model_version import ModelToSave, Origin
 from failure_platform.domain.targets import Target
+from failure_platform.domain.training.blocked import Blocked
 from failure_platform.domain.training.fitting import TrainedModel, train
 from failure_platform.domain.training.incremental import Start
 from failure_platform.domain.training.recipe import Recipe
@@ -32,6 +35,24 @@ class NoCandidate:
 
     reason: str
     audit: Audit | None = None
+
+    @property
+    def blocked(self) -> Blocked:
+        """What is stored and told of it."""
+        if self.audit is None:
+            return Blocked("trainable", self.reason, (), "Do that, and run failure-platform process again.")
+        features = tuple(dict.fromkeys(one.feature for one in self.audit.findings if one.feature is not None))
+        accept = (
+            " If a person has examined them and they are honest, accept them: "
+            f"FAILURE_PLATFORM_ACCEPTED_FEATURES='{json.dumps(features)}'."
+        )
+        return Blocked(
+            "leak_audit",
+            " ".join(one.sentence for one in self.audit.findings),
+            features,
+            "No version was saved and what is in production stays. Correct the uploads (failure-platform withdraw "
+            f"takes one out again) and run failure-platform process again.{accept if features else ''}",
+        )
 
 
 @dataclass(frozen=True)
@@ -108,7 +129,8 @@ def make_candidate(
     split = time_split(frame, target.horizon, recipe.holdout_share, since=since)
     features = [name for name in feature_columns(frame) if not name.startswith("sequence:")]
     used = keep_features(split.training[features]).names if start is None else start.features
-    audited = audit(frame, split.training, split.comparison, used, accepted_features)
+    # What is made only for the training is audited too: a code that only failed vehicles have is a leak.
+    audited = audit(frame, with_presence(split.training, used), split.comparison, used, accepted_features)
     if audited.findings:
         return NoCandidate(_LEAK, audited)
     try:

@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from failure_platform.domain.training.calibration import Calibration
 from failure_platform.domain.training.inner_validation import ValidationData, base_rate_log_loss
@@ -12,6 +14,9 @@ from failure_platform.domain.training.recipe import Recipe
 from failure_platform.domain.training.search import SearchResult
 from failure_platform.domain.training.trainable import TrainingData
 from failure_platform.domain.training.trials import TrialRecord
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class TrainingFacts:
         balance: option of the chosen setting against class imbalance.
         probabilities: failure rate and mean probability of the out-of-fold vehicles, before and after calibration.
         aim: what the threshold was chosen for.
+        alarms: at the threshold, among the out-of-fold vehicles: their share, precision and recall, and the lift, which
+            is the precision divided by the failure rate; empty if nothing is alarmed.
         mode: full or incremental; started_from: the production version that incremental training continued.
         durations: seconds by part.
         seconds: in total.
@@ -54,6 +61,7 @@ class TrainingFacts:
     balance: str
     probabilities: dict[str, float]
     aim: dict[str, Any]
+    alarms: dict[str, float]
     mode: str
     started_from: str | None
     durations: dict[str, float]
@@ -78,11 +86,13 @@ def facts_of(
     validation: ValidationData,
     result: SearchResult,
     calibration: Calibration,
+    threshold: float,
     recipe: Recipe,
     durations: dict[str, float],
 ) -> TrainingFacts:
     """Return the facts of a training run from its parts."""
     best = result.best
+    alarms = _alarms(validation.y_out_of_fold, calibration.apply(best.p), threshold)
     probabilities = {
         "failure rate": float(validation.y_out_of_fold.mean()),
         "mean probability": float(best.p.mean()),
@@ -104,12 +114,43 @@ def facts_of(
         balance=best.balance,
         probabilities=probabilities,
         aim=recipe.aim.as_dict(recipe.inspections_per_day),
+        alarms=alarms,
         mode="full" if recipe.started_from is None else "incremental",
         started_from=recipe.started_from,
         durations=durations,
         seconds=durations["all"],
-        notes=tuple(_notes(result, calibration, recipe, probabilities)),
+        notes=(*_notes(result, calibration, recipe, probabilities), *_alarm_notes(result, recipe, alarms)),
     )
+
+
+def _alarms(y: Labels, p: Floats, threshold: float) -> dict[str, float]:
+    alarmed = p >= threshold
+    if not alarmed.any() or not y.any():
+        return {}
+    precision = float(y[alarmed].mean())
+    return {
+        "share": float(alarmed.mean()),
+        "precision": precision,
+        "recall": float(y[alarmed].sum() / y.sum()),
+        "lift": precision / float(y.mean()),
+    }
+
+
+def _alarm_notes(result: SearchResult, recipe: Recipe, alarms: dict[str, float]) -> list[str]:
+    if not result.best.family.discriminates:
+        return []
+    lift = recipe.aim.min_lift
+    if not alarms:
+        return [
+            f"Nothing is alarmed: no threshold gives alarms that are right {lift:g} times as often as alarms at random "
+            "(training.aim.min_lift). Its probabilities still say which vehicles to look at first."
+        ]
+    if alarms["lift"] < lift and recipe.aim.kind != "f1":
+        return [
+            f"With the aim {recipe.aim.kind} it alarms {100 * alarms['share']:.3g} of 100 vehicles, and these alarms "
+            f"are right only {alarms['lift']:.2f} times as often as alarms at random."
+        ]
+    return []
 
 
 def _notes(

@@ -109,7 +109,7 @@ def train(
         threshold=threshold,
         base_rate=float(data.y.mean()),
         recipe=recipe,
-        facts=facts_of(data, validation, result, calibration, recipe, durations),
+        facts=facts_of(data, validation, result, calibration, threshold, recipe, durations),
     )
 
 

@@ -19,6 +19,15 @@ _STRICT = ConfigDict(extra="forbid")
 _NOT_RECORDED = {"mode", "search_seconds", "recency_half_life_days", "inspections_per_day"}
 
 
+def required_precision(failure_rate: float, lift: float) -> float:
+    """Return the precision that alarms must have to be worth following, 0 to 1.
+
+    `lift` times the failure rate, which is the precision of alarming at random; where failures are so frequent that
+    this would be out of reach, half of the way from the failure rate to 1.
+    """
+    return min(lift * failure_rate, (1 + failure_rate) / 2)
+
+
 @dataclass(frozen=True, config=_STRICT)
 class Aim:
     """What the decision threshold is chosen for, `[training.aim]`; costs in any one unit."""
@@ -26,10 +35,19 @@ class Aim:
     kind: Annotated[
         Literal["f1", "recall", "cost", "capacity"],
         Field(
-            description="f1: the best balance of misses and false alarms; recall: fewest alarms that find `recall` of "
-            "the failures; cost: the least cost; capacity: as many alarms a day as `inspections_per_day`."
+            description="f1: the best balance of misses and false alarms that has `min_lift`; recall: fewest alarms "
+            "that find `recall` of the failures; cost: the least cost; capacity: as many alarms a day as "
+            "`inspections_per_day`."
         ),
     ] = "f1"
+    min_lift: Annotated[
+        float,
+        Field(
+            ge=1,
+            description="Least precision of the alarms as a multiple of the failure rate, which is that of alarms at "
+            "random; at most half of the way from it to 1. Where no threshold has it, nothing is alarmed (kind f1).",
+        ),
+    ] = 1.5
     recall: Annotated[float, Field(gt=0, le=1, description="Share of the failures to find (kind recall).")] = 0.8
     missed_failure_cost: Annotated[float, Field(gt=0, description="Cost of a failure not alarmed (kind cost).")] = 30.0
     false_alarm_cost: Annotated[float, Field(gt=0, description="Cost of an alarm on a good vehicle (kind cost).")] = 1.0
@@ -37,7 +55,7 @@ class Aim:
     def as_dict(self, inspections_per_day: int) -> dict[str, Any]:
         """Return the kind and the numbers that it uses, as JSON types; the others are no part of a model's record."""
         numbers: dict[str, dict[str, float]] = {
-            "f1": {},
+            "f1": {"min_lift": self.min_lift},
             "recall": {"recall": self.recall},
             "cost": {"missed_failure_cost": self.missed_failure_cost, "false_alarm_cost": self.false_alarm_cost},
             "capacity": {"alarms_per_day": inspections_per_day},

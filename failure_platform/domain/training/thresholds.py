@@ -2,14 +2,16 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve
+from scipy.stats import beta
 
-from failure_platform.domain.training.recipe import Aim
+from failure_platform.domain.training.recipe import Aim, required_precision
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int8]
 # Alarms below certainty: none.
 NO_ALARM = 1.0
+# A precision counts as more than chance where its lower confidence bound at this level is above the failure rate.
+_CHANCE = 0.05
 
 
 def threshold_for(
@@ -17,8 +19,10 @@ def threshold_for(
 ) -> float:
     """Return the probability from which to alarm.
 
-    Without a failure among the vehicles, or with one probability for all (aim f1), nothing can be chosen and nothing is
-    alarmed below certainty. The vehicles are those of the training side, scored out of fold, never those of the
+    Nothing is alarmed below certainty where nothing can be chosen: without a failure among the vehicles, and, for the
+    aim f1, where no threshold has alarms of the required precision. Where failures are frequent or the model knows
+    little, the best F1 of all is that of alarming every vehicle: at a failure rate of 0.473 it alarmed 99.9 % of them
+    with a precision of 0.474. The vehicles are those of the training side, scored out of fold, never those of the
     comparison.
 
     Args:
@@ -33,7 +37,7 @@ def threshold_for(
     if not y.any():
         return NO_ALARM
     if aim.kind == "f1":
-        return _best_f1(y, p)
+        return _best_f1(aim.min_lift, y, p)
     if aim.kind == "recall":
         # The fewest alarms that find the share: the probability of that failure, counted from the riskiest.
         failures = np.sort(p[y == 1])[::-1]
@@ -41,13 +45,19 @@ def threshold_for(
     return _least_cost(aim, y, p)
 
 
-def _best_f1(y: Labels, p: Floats) -> float:
-    if p.min() == p.max():
+def _best_f1(min_lift: float, y: Labels, p: Floats) -> float:
+    order = np.argsort(-p, kind="stable")
+    # Vehicles of one probability are alarmed together.
+    last = np.append(np.diff(p[order]) != 0, True)
+    alarms, hits = np.arange(1, len(p) + 1)[last], np.cumsum(y[order] == 1)[last]
+    rate = float(y.mean())
+    # The lower bound of Clopper and Pearson: three right alarms of three are no evidence where half of all fail.
+    beyond_chance = beta.ppf(_CHANCE, np.maximum(hits, 1), alarms - hits + 1) > rate
+    worth_following = (hits > 0) & beyond_chance & (hits >= required_precision(rate, min_lift) * alarms)
+    if not worth_following.any():
         return NO_ALARM
-    precision, recall, thresholds = precision_recall_curve(y, p)
-    hits = precision[:-1] * recall[:-1]
-    f1 = np.divide(2 * hits, precision[:-1] + recall[:-1], out=np.zeros_like(hits), where=hits > 0)
-    return float(thresholds[int(np.argmax(f1))])
+    f1 = np.where(worth_following, 2 * hits / (alarms + y.sum()), -1.0)
+    return float(p[order][last][int(np.argmax(f1))])
 
 
 def _least_cost(aim: Aim, y: Labels, p: Floats) -> float:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from failure_platform.domain.families.available import families
 from failure_platform.domain.families.family import Family, RecipeRefusedError
 from failure_platform.domain.features.names import absent_value
+from failure_platform.domain.features.presence import presence_names, with_presence
 from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.training.incremental import Start
 from failure_platform.domain.training.inner_validation import varying_columns
@@ -33,13 +34,20 @@ class KeptFeatures:
 def keep_features(x: pd.DataFrame) -> KeptFeatures:
     """Keep the features that vary and that differ from their absent value for at least FEWEST_VEHICLES vehicles.
 
+    A value that is the same wherever it is known tells only by being there: its place is taken by the feature `present`
+    of the same test.
+
     Args:
         x: features of the training data, shape (vehicles, features).
     """
-    varying = varying_columns(x)
+    present = presence_names(x)
+    varying = [*varying_columns(x), *present]
     absent = np.array([absent_value(name) for name in varying], dtype=np.float32)
-    values = x[varying].to_numpy()
+    values = with_presence(x, present)[varying].to_numpy()
     vehicles = np.where(np.isnan(absent), ~np.isnan(values), values != absent).sum(axis=0)
+    # Nor can anything be learnt from a test that hardly any vehicle lacks.
+    presence = np.arange(len(varying)) >= len(varying) - len(present)
+    vehicles = np.where(presence, np.minimum(vehicles, len(x) - vehicles), vehicles)
     names = tuple(name for name, count in zip(varying, vehicles, strict=True) if count >= FEWEST_VEHICLES)
     return KeptFeatures(names, constant=x.shape[1] - len(varying), rare=len(varying) - len(names))
 
@@ -47,8 +55,10 @@ def keep_features(x: pd.DataFrame) -> KeptFeatures:
 def model_columns(features: Sequence[str], frame: pd.DataFrame) -> pd.DataFrame:
     """Return exactly these features of a wide frame, float32, in order.
 
-    Features missing from the frame get their family's absent value; other columns are dropped.
+    A feature `present` that the frame lacks is made from its value. Features missing from the frame get their family's
+    absent value; other columns are dropped.
     """
+    frame = with_presence(frame, features)
     x = frame.reindex(columns=list(features)).astype(np.float32)
     missing = [name for name in features if name not in frame.columns]
     x[missing] = np.array([absent_value(name) for name in missing], dtype=np.float32)

@@ -4,7 +4,7 @@ Bayesian means the tree-structured Parzen estimator (Bergstra et al. 2011). A tr
 median of the trials before it on the same folds (Golovin et al. 2017).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from failure_platform.domain.training.inner_validation import Validation
 from failure_platform.domain.training.recipe import Balance, SearchKind
 
 Floats = NDArray[np.float64]
+Labels = NDArray[np.int8]
 _BALANCE = "balance"
 # Startup trials of each family: drawn at random and never pruned, before the sampler and the pruner take effect.
 _STARTUP_TRIALS = 4
@@ -131,7 +132,8 @@ class FamilyStudy:
         # For a pruned trial, Optuna uses the last value that was reported.
         self._study.tell(suggestion, None if pruned else log_loss, state=_PRUNED if pruned else _COMPLETE)
         setting = Setting.of(self._family.name, self._family.at_stage(setting.values, stage))
-        metrics = measure(self._validation.data.y_out_of_fold[: len(p)], p, threshold=1.0)
+        data = self._validation.data
+        metrics = _within_folds(data.y_out_of_fold[: len(p)], p, data.fold_numbers[: len(p)])
         record = TrialRecord(
             family=self._family.name,
             setting={**setting.as_dict(), _BALANCE: balance},
@@ -154,3 +156,23 @@ class FamilyStudy:
         if self._reweighted:
             return comparable_log_losses(p, y, data.fold_numbers[: len(y)]), best, p
         return losses[best], best, p
+
+
+def _within_folds(y: Labels, p: Floats, fold_numbers: NDArray[np.int64]) -> Mapping[str, float | None]:
+    """Return ROC AUC and average precision, each the mean over the folds, weighted by pairs and by failures.
+
+    Each fold has a model of its own. Ranked together, vehicles of different folds are told apart by the failure rates
+    of the times that these models learnt: always predicting the base rate then has another ROC AUC than 0.5.
+    """
+    sums = {"roc_auc": 0.0, "average_precision": 0.0}
+    weights = dict.fromkeys(sums, 0)
+    for number in np.unique(fold_numbers):
+        inside = fold_numbers == number
+        failures = int(y[inside].sum())
+        metrics = measure(y[inside], p[inside], threshold=1.0)
+        for name, weight in (("roc_auc", failures * (int(inside.sum()) - failures)), ("average_precision", failures)):
+            value = metrics[name]
+            if value is not None:
+                sums[name] += weight * value
+                weights[name] += weight
+    return {name: sums[name] / weights[name] if weights[name] else None for name in sums}

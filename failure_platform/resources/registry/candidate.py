@@ -19,7 +19,7 @@ from failure_platform.resources.registry.registry import Registry
 from failure_platform.resources.registry.training_start import start_of
 from failure_platform.settings import Settings
 
-__all__ = ["REFUSED", "Candidate", "NoCandidate", "save_candidate", "train_candidate"]
+__all__ = ["REFUSED", "Candidate", "NoCandidate", "record_block", "save_candidate", "train_candidate"]
 
 REFUSED = (RecipeRefusedError, ModelRefusedError)
 """Errors of `train_candidate`: the settings cannot be followed, or the production model cannot be loaded."""
@@ -42,6 +42,11 @@ def train_candidate(
         return NoCandidate(str(refusal))
     recipe = settings.recipe(None if start is None else start.version)
     return make_candidate(vehicles, target, recipe, start, settings.accepted_features, _every_few_seconds(log))
+
+
+def record_block(registry: Registry, target: Target, made: NoCandidate) -> None:
+    """Keep why no version was made, for everybody who asks for the model."""
+    registry.record_block(target.name, made.blocked, datetime.now(UTC))
 
 
 def save_candidate(registry: Registry, target: Target, candidate: Candidate, code_version: str) -> ModelVersion:

@@ -18,6 +18,7 @@ from failure_platform.domain.deciding.decisions import decide as rule
 from failure_platform.domain.deciding.log import DecisionLine, DecisionRequest, production
 from failure_platform.domain.deciding.policy import Gates, Policy
 from failure_platform.domain.model_version import ModelToSave, ModelVersion
+from failure_platform.domain.training.blocked import Blocked
 from failure_platform.resources.registry import fresh_process, model_files, tables
 from failure_platform.resources.registry.mlflow_layout import EXAMPLE, EXPECTED
 from failure_platform.resources.registry.model_files import ModelRefusedError
@@ -135,6 +136,17 @@ class Registry:
         """Return the version in production: the last line of the log says which."""
         version = production(self.history(target))
         return None if version is None else self.version(version)
+
+    def blocked(self, target: str) -> Blocked | None:
+        """Return why the last training of a target gave no version; None if it gave one, or if there was none."""
+        with self._lake.read() as con:
+            return tables.blocked(con, target)
+
+    def record_block(self, target: str, blocked: Blocked, now: datetime) -> None:
+        """Keep why a training gave no version, until one does."""
+        with self._lake.write() as con:
+            tables.create(con)
+            tables.add_block(con, target, blocked, _utc(now))
 
     def comparisons(self, target: str) -> list[ComparisonRecord]:
         """Return a target's comparisons, newest first."""

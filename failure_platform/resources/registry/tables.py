@@ -14,6 +14,7 @@ from failure_platform.domain.comparison.values import Comparison, ComparisonReco
 from failure_platform.domain.deciding.log import Choice, DecisionLine
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.model_version import ModelVersion
+from failure_platform.domain.training.blocked import Blocked
 
 _TABLES = {
     "model_versions": """
@@ -22,6 +23,8 @@ _TABLES = {
         base_rate DOUBLE, code_version VARCHAR, seed BIGINT, features JSON, recipe JSON, metrics JSON, facts JSON,
         libraries JSON, files JSON""",
     "trained_again": "version VARCHAR, target VARCHAR, trained_at TIMESTAMP",
+    "training_blocks": """
+        target VARCHAR, blocked_at TIMESTAMP, check_name VARCHAR, reason VARCHAR, features JSON, what_to_do VARCHAR""",
     "comparisons": """
         id VARCHAR, target VARCHAR, candidate VARCHAR, production VARCHAR, holdout VARCHAR, compared_at TIMESTAMP,
         vehicles BIGINT, failures BIGINT, outcome VARCHAR, reason VARCHAR, alpha DOUBLE, uses BIGINT, body JSON""",
@@ -57,6 +60,21 @@ def newest(con: duckdb.DuckDBPyConnection, target: str) -> ModelVersion | None:
     if saved is None or again is None or again["trained_at"] < saved.created_at:
         return saved
     return version(con, again["version"])
+
+
+def blocked(con: duckdb.DuckDBPyConnection, target: str) -> Blocked | None:
+    """Return why the last training of a target gave no version; None if it gave one, or if there was none."""
+    last = next(iter(_rows(con, "training_blocks", "target = ? ORDER BY blocked_at DESC LIMIT 1", target)), None)
+    if last is None:
+        return None
+    times = [
+        row[column]
+        for table, column in (("model_versions", "created_at"), ("trained_again", "trained_at"))
+        for row in _rows(con, table, f"target = ? AND {column} IS NOT NULL", target, columns=column)
+    ]
+    if any(time > last["blocked_at"] for time in times):
+        return None
+    return Blocked(last["check_name"], last["reason"], tuple(last["features"]), last["what_to_do"])
 
 
 def targets(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
@@ -101,6 +119,13 @@ def add_version(con: duckdb.DuckDBPyConnection, row: ModelVersion) -> None:
 def add_training(con: duckdb.DuckDBPyConnection, version: str, target: str, trained_at: datetime) -> None:
     """Note that a training gave a version that was there already."""
     _add(con, "trained_again", {"version": version, "target": target, "trained_at": trained_at})
+
+
+def add_block(con: duckdb.DuckDBPyConnection, target: str, blocked: Blocked, blocked_at: datetime) -> None:
+    """Note that a training gave no version."""
+    row = {"target": target, "blocked_at": blocked_at, **blocked.as_dict()}
+    row["check_name"] = row.pop("check")
+    _add(con, "training_blocks", row)
 
 
 def add_comparison(con: duckdb.DuckDBPyConnection, record: ComparisonRecord) -> None:

@@ -187,7 +187,7 @@ def test_the_automatic_policy_leaves_it_to_a_person_where_the_evidence_is_too_th
 
 def test_the_automatic_policy_promotes_on_better_once() -> None:
     asked = apply_policy(Policy.automatic, compared(B, A), promoted(A), Gates())
-    why = "better: All 6 gates are passed."
+    why = "better: All 8 gates are passed."
     assert asked == DecisionRequest("road_test", Choice.promote, B, A, "policy automatic", why)
     log = [*promoted(A), take(asked, promoted(A), policy=Policy.automatic)]
     assert production(log) == B

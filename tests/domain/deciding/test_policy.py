@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.comparison.values import ComparisonRecord, Outcome, Slice
+from failure_platform.domain.comparison.values import ComparisonRecord, Confusion, Outcome, Slice
 from failure_platform.domain.deciding.policy import Advice, Gates, ruling
 from failure_platform.settings import Settings
 from support.comparison_samples import finished
@@ -47,7 +47,7 @@ def compared(
         (compared(calibration_error=0.06), Advice.keep, "calibration error", "off by 0.060 on average"),
         (compared(worst=BROKEN), Advice.keep, "worst slice", "MOTOR CHZ: -0.120 (-0.200 to -0.040)"),
         (compared(failures=99), Advice.ask, "failures", "99 of the compared vehicles failed; the policy asks for"),
-        (compared(uses=11), Advice.ask, "uses of the holdout", "comparison 11 on these vehicles, of 10"),
+        (compared(uses=11), Advice.ask, "uses of the holdout", "comparison 11 on these vehicles, more than the 10"),
         (compared("worse", failures=99), Advice.ask, "failures", "99 of"),
     ],
 )
@@ -63,13 +63,15 @@ def test_a_gate_that_is_not_passed_says_its_number(
 
 def test_everything_passed_is_a_promotion_with_every_number_shown() -> None:
     found = ruling(compared(worst=replace(BROKEN, worse=False)), GATES)
-    assert (found.advice, found.reason) == (Advice.promote, "All 6 gates are passed.")
+    assert (found.advice, found.reason) == (Advice.promote, "All 8 gates are passed.")
     assert {one.gate: (one.number, one.limit) for one in found.gates} == {
         "failures": (150, 100),
         "uses of the holdout": (1, 10),
         "verdict": (None, None),
         "recall": (0.4, 0.3),
         "calibration error": (0.02, 0.05),
+        "precision lift": (pytest.approx(0.5 / 0.075), pytest.approx(1.5)),
+        "alarm share": (0.075, 0.5),
         "worst slice": (-0.12, 0.0),
     }
 
@@ -102,6 +104,49 @@ def test_nothing_is_promoted_past_a_gate(
         and worst is not BROKEN
     )
     assert found.advice is (Advice.ask if not enough else Advice.promote if good else Advice.keep)
+
+
+def with_alarms(tp: int, fp: int, inspections: int | None) -> ComparisonRecord:
+    """A comparison of 1,000 vehicles, 473 of them failed, as in the set on which a threshold alarmed nearly all."""
+    alarms = Confusion(tp=tp, fp=fp, fn=473 - tp, tn=527 - fp)
+    record = compared()
+    made = replace(
+        record.comparison, vehicles=1000, failures=473, confusions={"candidate": alarms}, inspections=inspections
+    )
+    return replace(record, comparison=made)
+
+
+@pytest.mark.fault(70)
+@pytest.mark.parametrize(
+    ("record", "gate", "says"),
+    [
+        (with_alarms(473, 526, 1000), "precision lift", "47.3 of 100 cases, 1.00 times as often as alarms at random"),
+        (with_alarms(0, 0, 1000), "precision lift", "It alarms none of the compared vehicles"),
+        (
+            with_alarms(300, 60, 200),
+            "alarm share",
+            "36 of 100 vehicles; 20 of 100 can be inspected (20 a day",
+        ),
+        (with_alarms(300, 60, None), "alarm share", "can be inspected is not known"),
+    ],
+)
+def test_alarms_that_nobody_can_follow_or_that_tell_nothing_hold_a_version_back(
+    record: ComparisonRecord, gate: str, says: str
+) -> None:
+    """Alarming every vehicle has the best recall of all, and is no use."""
+    found = ruling(record, GATES)
+    assert found.advice is Advice.keep
+    assert {one.gate: one.sentence for one in found.gates if not one.passed}.keys() == {gate}
+    assert says in found.reason
+
+
+def test_capacity_is_not_exceeded_by_chance_alone_and_may_be_left_to_a_person() -> None:
+    """A threshold that fits as many alarms as can be inspected has some more or some fewer on other vehicles."""
+    assert ruling(with_alarms(190, 20, 200), GATES).advice is Advice.promote
+    assert ruling(with_alarms(300, 60, 200), replace(GATES, within_capacity=False)).advice is Advice.promote
+    # At a failure rate of 0.473, 1.5 times as often would be right in 71 of 100 cases, half-way to certainty in 74.
+    assert ruling(with_alarms(69, 31, 200), GATES).advice is Advice.keep
+    assert ruling(with_alarms(72, 28, 200), GATES).advice is Advice.promote
 
 
 def test_the_gates_come_from_the_settings(settings: Settings) -> None:

@@ -80,7 +80,9 @@ def test_the_facts_hold_what_made_the_model(plant: tuple[Split, TrainedModel, np
     assert facts.features == {"kept": competed, "constant": 0, "rare": 0}
     assert set(model.features) < set(feature_columns(split.training)), "it asks only for what it uses"
     assert set(facts.durations) == {"search", "fit", "all"}
-    assert (facts.mode, facts.started_from, facts.aim) == ("full", None, {"kind": "f1"})
+    assert (facts.mode, facts.started_from, facts.aim) == ("full", None, {"kind": "f1", "min_lift": 1.5})
+    assert facts.alarms["lift"] >= 1.5
+    assert facts.alarms["lift"] == pytest.approx(facts.alarms["precision"] / facts.probabilities["failure rate"])
 
 
 def test_scoring_takes_frames_that_lack_or_add_columns(plant: tuple[Split, TrainedModel, np.ndarray]) -> None:

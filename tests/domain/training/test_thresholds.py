@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from failure_platform.domain.metrics import measure
-from failure_platform.domain.training.recipe import Aim
+from failure_platform.domain.training.recipe import Aim, required_precision
 from failure_platform.domain.training.thresholds import NO_ALARM, threshold_for
 
 DAY0 = np.datetime64("2024-03-01T06:00", "us")
@@ -20,14 +21,40 @@ def _arrays(rows: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray, 
 
 @settings(max_examples=150, deadline=None)
 @given(vehicles)
-def test_f1_is_the_best_that_any_threshold_reaches(rows: list[tuple[int, bool, int]]) -> None:
-    """Unless there is nothing to choose by: no failure, or one probability for all; then nothing is alarmed."""
+def test_f1_is_the_best_that_any_threshold_worth_following_reaches(rows: list[tuple[int, bool, int]]) -> None:
+    """Its alarms are right more often than chance, and by the stated lift; where none are, nothing is alarmed."""
     y, p, asked = _arrays(rows)
     chosen = threshold_for(Aim(), 20, y, p, asked)
-    if not y.any() or len(set(p)) == 1:
+    rate = float(y.mean())
+
+    def worth_following(threshold: float) -> bool:
+        alarms, hits = int((p >= threshold).sum()), int(y[p >= threshold].sum())
+        beyond_chance = binomtest(hits, alarms, rate, alternative="greater").pvalue < 0.05 if 0 < rate < 1 else False
+        return beyond_chance and hits / alarms >= required_precision(rate, 1.5)
+
+    worth = [one for one in np.unique(p) if worth_following(one)]
+    if not worth:
         assert chosen == NO_ALARM
     else:
-        assert measure(y, p, chosen)["f1"] == max(measure(y, p, one)["f1"] for one in np.unique(p))
+        assert measure(y, p, chosen)["f1"] == max(measure(y, p, one)["f1"] for one in worth)
+
+
+@pytest.mark.fault(70)
+@pytest.mark.parametrize("rate", [0.06, 0.473, 0.8])
+def test_a_model_that_knows_little_does_not_alarm_nearly_every_vehicle(rate: float) -> None:
+    """The best F1 of a weak model is that of alarming everything: its precision is the failure rate."""
+    rng = np.random.default_rng(1)
+    y = (rng.random(4000) < rate).astype(np.int8)
+    asked = DAY0 + np.arange(4000) * np.timedelta64(1, "h")
+    weak = 1 / (1 + np.exp(-(0.05 * y + rng.normal(size=4000))))
+    assert measure(y, weak, 0.0)["f1"] > 1.9 * rate / (1 + rate)  # type: ignore[operator]
+    for p in (weak, rng.random(4000)):
+        chosen = threshold_for(Aim(), 20, y, p, asked)
+        assert (p >= chosen).mean() < 0.05
+    strong = 1 / (1 + np.exp(-(4.0 * y + rng.normal(size=4000) - 2)))
+    found = measure(y, strong, threshold_for(Aim(), 20, y, strong, asked))
+    assert found["precision"] >= required_precision(rate, 1.5)  # type: ignore[operator]
+    assert found["recall"] > 0.5  # type: ignore[operator]
 
 
 @settings(max_examples=150, deadline=None)
@@ -76,5 +103,5 @@ def test_capacity_is_never_exceeded_on_average_and_used_as_far_as_ties_allow(
 
 def test_an_aim_is_recorded_with_the_numbers_it_uses_and_no_others() -> None:
     """A changed cost must not rename versions whose threshold was chosen by F1."""
-    assert Aim().as_dict(7) == {"kind": "f1"}
+    assert Aim().as_dict(7) == {"kind": "f1", "min_lift": 1.5}
     assert Aim("capacity").as_dict(7) == {"kind": "capacity", "alarms_per_day": 7}
