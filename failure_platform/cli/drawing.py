@@ -56,6 +56,8 @@ def draw_comparison(compared: dict[str, Any], out: Console) -> None:
         out.print(f"{compared['vehicles']:,} vehicles, {compared['failures']:,} of them failed")
     verdict = compared["verdict"]
     out.print(f"verdict: {_coloured(verdict['outcome'])} - {verdict['reason']}")
+    if compared["leak_audit"]:
+        out.print(f"[yellow]look at this first:[/] {escape(compared['leak_audit'])}")
 
 
 def draw_models(result: dict[str, Any], out: Console) -> None:

@@ -25,7 +25,7 @@ def summary(platform: Platform, target: str) -> dict[str, Any]:
     """Return the newest candidate, what is in production, and the verdict on the same vehicles.
 
     `candidate` and `production` hold version, family and metrics, or are None; `table` holds old, new, difference and
-    interval of each metric.
+    interval of each metric; `leak_audit` what the audit of its training warned of, and who accepted what.
     """
     candidate = platform.registry.newest(target)
     comparisons = platform.registry.comparisons(target)
@@ -36,6 +36,7 @@ def summary(platform: Platform, target: str) -> dict[str, Any]:
             "vehicles": 0,
             "failures": 0,
             "verdict": {"outcome": "not_judged", "reason": NOT_TRAINED},
+            "leak_audit": "",
             "table": [],
         }
     newest = comparisons[0]
@@ -46,6 +47,7 @@ def summary(platform: Platform, target: str) -> dict[str, Any]:
         "vehicles": compared.vehicles,
         "failures": compared.failures,
         "verdict": asdict(compared.verdict),
+        "leak_audit": compared.leak_audit.summary,
         "period": {"from": _isoformat(compared.period_from), "to": _isoformat(compared.period_to)},
         "table": [asdict(row) for row in compared.table],
     }

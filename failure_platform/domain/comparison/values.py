@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
+from failure_platform.domain.leaks.findings import NOTHING_FOUND, Audit
 from failure_platform.domain.model_version import short_hash
 
 Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
@@ -182,6 +183,7 @@ class Comparison:
         slices: by kind, then by descending number of failures.
         worst_slice: the worst judged slice: credibly worse ones first, then by lowest difference; None if none is
             judged, as without production. Its `worse` states whether it is credibly worse.
+        leak_audit: of the candidate's training: its warnings, and the features that a person accepted.
     """
 
     vehicles: int
@@ -206,6 +208,7 @@ class Comparison:
     flips: Flips | None
     slices: tuple[Slice, ...]
     worst_slice: Slice | None
+    leak_audit: Audit = NOTHING_FOUND
 
     @property
     def slices_judged(self) -> int:
