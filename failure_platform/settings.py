@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.deciding.policy import Gates, GateSettings, Policy
+from failure_platform.domain.leaks.findings import Acceptance
 from failure_platform.domain.targets import ROAD_TEST, Target
 from failure_platform.domain.training.recipe import Recipe, TrainingSettings
 
@@ -78,8 +79,10 @@ class Settings(BaseSettings):
     gates: GateSettings = Field(default_factory=GateSettings, description="What the automatic policy requires.")
     inspections_per_day: int = _defined_by(Recipe, "inspections_per_day")
     comparisons_per_holdout: int = _defined_by(ComparisonSettings, "most_uses")
-    accepted_features: frozenset[str] = Field(
-        frozenset(), description="Features that the leak audit named, that a person checked, and that may stay."
+    accepted_features: dict[str, Acceptance] = Field(
+        default_factory=dict,
+        description="Features that the leak audit named and that may stay: by name, who looked (who) and why it is "
+        "honest (why). Stored with every version.",
     )
     declared_periods: dict[str, DeclaredPeriod] = Field(
         default_factory=dict, description="By falhas file name, the days it covers where its rows do not show them."
@@ -94,6 +97,17 @@ class Settings(BaseSettings):
         None, description="Key of the hash that replaces USUARIO; without it `<home>/person.key` is made once and used."
     )
     mlflow: bool = Field(False, description="Mirror versions, figures and aliases to an MLflow store in the home.")
+
+    @field_validator("accepted_features", mode="before")
+    @classmethod
+    def _with_reason(cls, accepted: Any) -> Any:
+        """Refuse a bare list of names: a version records who accepted a feature, and why."""
+        if isinstance(accepted, list | tuple | set | frozenset):
+            raise ValueError(  # noqa: TRY004 - pydantic reports ValueErrors as wrong settings
+                "a list of names does not say who looked and why the feature may stay; write for each "
+                "[accepted_features.'<feature>'] with who = '...' and why = '...'"
+            )
+        return accepted
 
     @field_validator("targets", mode="before")
     @classmethod

@@ -17,16 +17,17 @@ from failure_platform.catalog import (
     markdown,
     not_there,
 )
+from failure_platform.domain.leaks.findings import Audit, listed
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
 from failure_platform.resources.registry.registry import Registry
 
 if TYPE_CHECKING:
-    from failure_platform.domain.leaks.audit import Audit
     from failure_platform.domain.training.candidate import Candidate, NoCandidate
 
 _OF_A_VERSION = ["loads_fresh_and_predicts", "beats_base_rate"]
+_MOST_SHOWN = 20
 _COLUMNS = {"what": "part of the recipe, the setting or the facts, or a library", "value": "its value or version"}
 
 
@@ -57,7 +58,8 @@ def candidate_model_asset(
                 "leak_audit",
                 asset="candidate_model",
                 blocking=True,
-                description="No feature knows what only the future can know. With a finding no version is saved.",
+                description="No feature knows what only the future can know. With a finding that blocks, no version "
+                "is saved; a warning stops nothing and is shown with the version and its comparison.",
             ),
             dg.AssetCheckSpec(
                 "loads_fresh_and_predicts",
@@ -120,6 +122,7 @@ def _page(version: ModelVersion, made: "Candidate") -> dict[str, Any]:
         "vehicles trained on": version.vehicles,
         "failures among them": version.failures,
         "features": len(version.features),
+        "leak audit": made.audit.summary or "nothing found",
         "features that do not vary": facts.features["constant"],
         "features known of too few vehicles": facts.features["rare"],
         "threshold": version.threshold,
@@ -176,24 +179,44 @@ def _checks(made: "Candidate", registry: Registry, version: ModelVersion) -> Ite
     )
 
 
-def _leak_audit(audit: "Audit") -> dg.AssetCheckResult:
-    """Return the blocking check: the findings and what to do, or how many features were examined."""
-    findings = " ".join(f"{number}. {one.sentence}" for number, one in enumerate(audit.findings, start=1))
-    todo = (
-        " No version was saved and the production model stays. Correct the uploads or the feature; a feature that was "
-        "examined and is honest goes into accepted_features in the settings."
-    )
+def _leak_audit(audit: Audit) -> dg.AssetCheckResult:
+    """Return the check: what blocks and what to do, what is warned of, or how many features were examined.
+
+    Dagster lets what follows run where a check fails with severity WARN, although it is blocking.
+    """
     return dg.AssetCheckResult(
         passed=not audit.findings,
         check_name="leak_audit",
-        description=f"{findings}{todo}" if audit.findings else f"No leak among {audit.features_checked} features.",
+        severity=dg.AssetCheckSeverity.WARN if audit.warnings and not audit.blocking else dg.AssetCheckSeverity.ERROR,
+        description=_in_words(audit),
         metadata={
             "features looked at": audit.features_checked,
+            "findings that block": len(audit.blocking),
+            "warnings": len(audit.warnings),
+            "accepted": audit.acceptance or "none",
             "findings": inline_table(
                 pd.DataFrame(
-                    [(one.kind, one.feature or "", f"{one.number:.3g}") for one in audit.findings],
-                    columns=["kind", "feature", "figure"],
+                    [
+                        (one.severity, one.kind, one.feature or "", f"{one.number:.3g}", one.sentence)
+                        for one in audit.findings
+                    ],
+                    columns=["severity", "kind", "feature", "figure", "in words"],
                 )
             ),
         },
     )
+
+
+def _in_words(audit: Audit) -> str:
+    shown = audit.blocking or audit.warnings
+    if not shown:
+        return f"No leak among {audit.features_checked} features. {audit.acceptance}".strip()
+    found = " ".join(f"{number}. {one.sentence}" for number, one in enumerate(shown[:_MOST_SHOWN], start=1))
+    left = [one.feature or one.kind for one in shown[_MOST_SHOWN:]]
+    more = f" And {len(left)} more, in the findings below: {listed(left)}." if left else ""
+    if audit.blocking:
+        return (
+            f"{found}{more} No version was saved and the production model stays. Correct the uploads or the feature; a "
+            "feature that was examined and is honest goes into accepted_features in the settings, with who and why."
+        )
+    return f"A warning; the version was saved. {found}{more} {audit.acceptance}".strip()

@@ -127,6 +127,7 @@ def _page(compared: "ComparedCandidate", file: Path, decide_job: str) -> dict[st
         "worst slice": compared.worst_slice,
         "slices, worst first": markdown(compared.slices),
         "gates of the policy": f"{report.ruling.advice.value}. {report.ruling.reason}",
+        "leak audit of the candidate": comparison.leak_audit.summary or "nothing found",
         "model card": dg.MetadataValue.md(compared.card),
         "decide": dg.MetadataValue.job(decide_job, location_name=LOCATION),
         "vehicles compared": comparison.vehicles,

@@ -37,6 +37,10 @@ _COLUMNS = {
     "why": ("VARCHAR", "the reason given"),
     "outcome": ("VARCHAR", "verdict of the comparison that it rests on"),
     "gates": ("VARCHAR", "advice of the policy's gates: promote, keep, or a person decides"),
+    "leak_audit": (
+        "VARCHAR",
+        "features that it was trained with although the leak audit named them, who accepted them",
+    ),
 }
 _FIGURES = ("roc_auc", "average_precision", "recall", "calibration_error")
 
@@ -204,6 +208,7 @@ def _page(platform: Platform, line: DecisionLine) -> dict[str, Any]:
         "decision": line.decision.value,
         "who": line.who,
         "why": line.why,
+        "leak audit": (line.evidence or {}).get("leak_audit") or "nothing found, or no comparison",
         "models, newest first": inline_table(models),
         "decisions, newest first": inline_table(log),
     }
@@ -211,7 +216,12 @@ def _page(platform: Platform, line: DecisionLine) -> dict[str, Any]:
 
 def _decision(line: DecisionLine) -> dict[str, Any]:
     evidence = line.evidence or {}
-    return {**asdict(line), "outcome": evidence.get("outcome"), "gates": evidence.get("advice")}
+    return {
+        **asdict(line),
+        "outcome": evidence.get("outcome"),
+        "gates": evidence.get("advice"),
+        "leak_audit": evidence.get("leak_audit"),
+    }
 
 
 def _model(line: VersionSummary) -> dict[str, str]:

@@ -59,6 +59,8 @@ def draw_comparison(compared: dict[str, Any], out: Console) -> None:
         out.print(f"{compared['vehicles']:,} vehicles, {compared['failures']:,} of them failed")
     verdict = compared["verdict"]
     out.print(f"verdict: {coloured(verdict['outcome'])} - {escape(verdict['reason'])}")
+    if compared["leak_audit"]:
+        out.print(f"[yellow]look at this first:[/] {escape(compared['leak_audit'])}")
     if compared["consequence"]:
         out.print(compared["consequence"])
     draw_blocked(compared["blocked"], out)

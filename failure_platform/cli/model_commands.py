@@ -25,9 +25,10 @@ class NotKnownError(Exception):
 def summary(platform: Platform, target: str) -> dict[str, Any]:
     """Return the newest candidate, what is in production, and the verdict on the same vehicles.
 
-    `candidate` and `production` hold version, family and metrics, or are None; `consequence` is what following the
-    alarms costs and finds; `table` holds old, new, difference and interval of each metric. `blocked` is None, or why
-    the last training gave no version: check, reason, features and what to do; the rest is then that of before.
+    `candidate` and `production` hold version, family and metrics, or are None; `leak_audit` is what the audit of its
+    training warned of, and who accepted what; `consequence` is what following the alarms costs and finds; `table` holds
+    old, new, difference and interval of each metric. `blocked` is None, or why the last training gave no version:
+    check, reason, features and what to do; the rest is then that of before.
     """
     candidate = platform.registry.newest(target)
     comparisons = platform.registry.comparisons(target)
@@ -41,6 +42,7 @@ def summary(platform: Platform, target: str) -> dict[str, Any]:
             "failures": 0,
             "verdict": {"outcome": "not_judged", "reason": reason},
             "consequence": None,
+            "leak_audit": "",
             "table": [],
             "blocked": blocked,
         }
@@ -52,6 +54,7 @@ def summary(platform: Platform, target: str) -> dict[str, Any]:
         "vehicles": compared.vehicles,
         "failures": compared.failures,
         "verdict": asdict(compared.verdict),
+        "leak_audit": compared.leak_audit.summary,
         "period": {"from": _isoformat(compared.period_from), "to": _isoformat(compared.period_to)},
         "consequence": consequence(compared),
         "table": [asdict(row) for row in compared.table],

@@ -3,6 +3,7 @@
 import json
 
 from failure_platform.domain.features.wide import data_version
+from failure_platform.domain.leaks.findings import audit_of
 from failure_platform.domain.targets import Target
 from failure_platform.resources.lake.target_tables import read_table, vehicles_table
 from failure_platform.resources.platform import Platform
@@ -30,9 +31,11 @@ def current_candidate(platform: Platform, target: Target, code_version: str) -> 
     incremental = settings.training.mode == "incremental"
     recipe = settings.recipe(candidate.recipe.get("started_from") if incremental else None).as_dict()
     recorded = {**candidate.recipe, "trials_done": None}
+    recorded.pop("accepted_features", None)
     vehicles = read_table(platform.lake, vehicles_table(target.name))
     if (
         recorded != json.loads(json.dumps(recipe))
+        or not audit_of(candidate.facts).same_acceptance(settings.accepted_features)
         or vehicles is None
         or data_version(vehicles) != candidate.data_version
     ):

@@ -8,9 +8,11 @@ import pandas as pd
 
 from failure_platform.definitions import build
 from failure_platform.domain.features.wide import FACT_COLUMNS
+from failure_platform.domain.leaks.findings import Acceptance, LeakKind, audit_of
 from failure_platform.domain.training.recipe import TrainingSettings
 from failure_platform.resources.lake.target_tables import replace_table, vehicles_table
 from failure_platform.resources.platform import Platform
+from failure_platform.resources.registry.mlflow_layout import CARD
 from failure_platform.settings import Settings
 from support.model_samples import compared, promote_unverified
 from support.training_plant import plant
@@ -84,7 +86,10 @@ def test_the_page_shows_the_search_the_figures_and_what_made_the_version(
 def test_a_leak_stops_the_candidate_and_an_accepted_feature_does_not(
     settings: Settings, dagster_instance: dg.DagsterInstance
 ) -> None:
-    """The blocking check names the feature and what to do; no version is saved; somebody may have looked at it."""
+    """The blocking check names the feature and what to do; no version is saved; somebody may have looked at it.
+
+    Who looked and why the feature may stay is part of the version's origin and facts, of its card and of the check.
+    """
     frame = _vehicles()
     rng = np.random.default_rng(0)
     copied = frame["label"].astype("float32") + rng.normal(scale=0.05, size=len(frame)).astype(np.float32)
@@ -96,10 +101,43 @@ def test_a_leak_stops_the_candidate_and_an_accepted_feature_does_not(
     assert "777777" in checks["leak_audit"].description
     assert "accepted_features" in checks["leak_audit"].description
     assert Platform(settings).registry.versions(TARGET) == []
-    accepted = _quick(settings).model_copy(update={"accepted_features": frozenset({"value:2:777777:0"})})
+    by_ana = {"value:2:777777:0": Acceptance("Ana", "the station measures it before the line ends")}
+    accepted = _quick(settings).model_copy(update={"accepted_features": by_ana})
     _, checks = _candidate(accepted, dagster_instance, frame)
     assert checks["leak_audit"].passed
-    assert len(Platform(settings).registry.versions(TARGET)) == 1
+    (version,) = Platform(settings).registry.versions(TARGET)
+    (recorded,) = version.recipe["accepted_features"]
+    assert recorded == {"feature": "value:2:777777:0", "who": "Ana", "why": by_ana["value:2:777777:0"].why}
+    trace = (
+        "Trained with 1 feature that the leak audit named: value:2:777777:0; accepted by Ana because the station "
+        "measures it before the line ends"
+    )
+    assert trace in checks["leak_audit"].description
+    assert trace in (settings.models_folder / TARGET / version.version / CARD).read_text(encoding="utf-8")
+    assert LeakKind.too_good_feature in {one.kind for one in audit_of(version.facts).accepted[0].findings}
+
+
+def test_a_warning_stops_nothing_and_stands_on_the_page(
+    settings: Settings, dagster_instance: dg.DagsterInstance
+) -> None:
+    """A sparse code that comes more often before a failure: a version is saved, and check, page and card warn."""
+    frame = _vehicles(1500)
+    rng = np.random.default_rng(0)
+    failed = (frame["label"] == 1).to_numpy(dtype=bool)
+    came = rng.random(len(frame)) < np.where(failed, 0.6, 0.05)
+    frame["value:718:777777:0"] = np.where(came, 1 + rng.poisson(1, len(frame)), np.nan).astype(np.float32)
+    run, checks = _candidate(_quick(settings), dagster_instance, frame)
+    assert run.success
+    assert not checks["leak_audit"].passed
+    assert checks["leak_audit"].severity == dg.AssetCheckSeverity.WARN
+    assert "A warning; the version was saved. 1. value:718:777777:0" in checks["leak_audit"].description
+    (row,) = checks["leak_audit"].metadata["findings"].value.records
+    assert row.data["severity"] == "warns"
+    (event,) = run.get_asset_materialization_events()
+    warned = "The leak audit warns of 1 feature: value:718:777777:0"
+    assert warned in event.materialization.metadata["leak audit"].value
+    (version,) = Platform(settings).registry.versions(TARGET)
+    assert warned in (settings.models_folder / TARGET / version.version / CARD).read_text(encoding="utf-8")
 
 
 def test_incremental_needs_production_and_names_it(settings: Settings, dagster_instance: dg.DagsterInstance) -> None:

@@ -276,7 +276,7 @@ def test_a_blocked_target_is_told_whole_with_what_to_do(tmp_path: Path, monkeypa
     blocked = target["blocked"]
     assert (blocked["check"], set(blocked["features"])) == ("leak_audit", {f"{of}:2:041001:0" for of in LEAKING})
     assert all(name in blocked["reason"] for name in blocked["features"])
-    accepted = json.dumps(blocked["features"])
+    accepted = json.dumps({name: {"who": "your name", "why": "the reason"} for name in blocked["features"]})
     assert f"FAILURE_PLATFORM_ACCEPTED_FEATURES='{accepted}'" in blocked["what_to_do"]
     assert terminal("models", "--json")["blocked"] == blocked
     assert "blocked by leak_audit" in terminal("models")

@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from pydantic import TypeAdapter
 
+from failure_platform.domain.leaks.findings import NOTHING_FOUND, Audit
 from failure_platform.domain.model_version import short_hash
 
 Outcome = Literal["better", "no_evidence", "worse", "no_signal", "not_judged"]
@@ -191,6 +192,7 @@ class Comparison:
             judged, as without production. Its `worse` states whether it is credibly worse.
         inspections: how many of the vehicles can be inspected, at `inspections_per_day`; None in a comparison that was
             stored before this was counted.
+        leak_audit: of the candidate's training: its warnings, and the features that a person accepted.
     """
 
     vehicles: int
@@ -216,6 +218,7 @@ class Comparison:
     slices: tuple[Slice, ...]
     worst_slice: Slice | None
     inspections: int | None = None
+    leak_audit: Audit = NOTHING_FOUND
 
     @property
     def slices_judged(self) -> int:

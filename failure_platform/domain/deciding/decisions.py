@@ -176,6 +176,7 @@ def _evidence_as_json(record: ComparisonRecord | None, gates: Gates) -> Mapping[
         "reason": record.comparison.verdict.reason,
         "advice": result.advice.value,
         "gates": result.as_list(),
+        "leak_audit": record.comparison.leak_audit.summary,
     }
 
 

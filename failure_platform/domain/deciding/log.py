@@ -44,7 +44,8 @@ class DecisionLine:
     """One line of the log. `production_version` is in production from `decided_at` (UTC) on; None if nothing is.
 
     `evidence` is the comparison that the decision is based on, as JSON types: its id, the compared versions and
-    vehicles, outcome and reason, the policy's `advice`, and the result of each of its `gates`.
+    vehicles, outcome and reason, the policy's `advice`, the result of each of its `gates`, and what the `leak_audit` of
+    the version's training warned of and who accepted what.
     """
 
     target: str

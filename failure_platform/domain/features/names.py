@@ -152,6 +152,12 @@ def known_by(name: str) -> str | None:
     return None if column == name else column
 
 
+def is_event(name: str) -> bool:
+    """Return whether a cell of this feature is an event, so that its absence is no missing value."""
+    family = _parts(name)[0]
+    return family.absent == 0 or family.known_by is not None
+
+
 def full_families(names: Iterable[str]) -> tuple[str, ...]:
     """Return the families that reach `max_columns` in these names.
 

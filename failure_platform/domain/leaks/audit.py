@@ -1,71 +1,21 @@
-"""The rules of the leak audit: which statistics of a training are a leak, and the message for each.
+"""The leak audit of a training: its rules in order, and those on times, vehicles, identifiers and upload files.
 
 A statistic counts by its confidence bound, corrected for the number of features (Bonferroni), and only if its size is
 material: ten failures that one count happens to rank first are no proof, and neither is a small imbalance among 100,000
-vehicles.
+vehicles. A finding blocks where only a leak explains it; where an honest feature can look the same, it warns.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import hypergeom
-from sklearn.metrics import average_precision_score
 
-from failure_platform.domain.features.names import absent_value
-from failure_platform.domain.leaks.evidence import (
-    Flags,
-    Ranking,
-    periods,
-    ranking,
-    share_difference,
-    share_lower_bound,
-    upload_separation,
-)
+from failure_platform.domain.leaks.by_label import ALPHA, MATERIAL, Evidence, findings_by_label
+from failure_platform.domain.leaks.evidence import Flags, Ranking, ranking, upload_separation
+from failure_platform.domain.leaks.findings import Acceptance, AcceptedFeature, Audit, Finding, LeakKind
 
-_ALPHA = 0.01
-# Measured: the best single feature without a leak has 0.73 in the simulated plant and 0.79 in ai4i. In azure_m01_10 an
-# error count has 0.98 with many false alarms (average precision 0.56); a copy of the outcome is high in both.
-_AUC_LIMIT = 0.92
-_CLEAN_AUC, _CLEAN_PRECISION, _CLEAN_LIMIT = 0.95, 0.75, 0.6
-# Shares of vehicles. Measured: the largest difference in missing values without a leak is 0.19 (secom_first70, 67
-# failures; its lower bound is 0.01).
-_MATERIAL = 0.2
 _MIN_CORRELATION = 0.99
 _MIN_VALUES = 30
-_FACTS = ("MODELO", "COR", "MOTOR")
-
-
-class LeakKind(StrEnum):
-    """The kinds of leak."""
-
-    newer_than_prediction_point = "newer_than_prediction_point"
-    too_good_feature = "too_good_feature"
-    one_class_only = "one_class_only"
-    missing_by_label = "missing_by_label"
-    identifier = "identifier"
-    upload_effect = "upload_effect"
-    same_vehicle_twice = "same_vehicle_twice"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One leak: its kind, the feature (None: it concerns vehicles), the statistic, and the message for people."""
-
-    kind: LeakKind
-    feature: str | None
-    number: float
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Audit:
-    """The findings, and the number of features that were checked."""
-
-    findings: tuple[Finding, ...]
-    features_checked: int
 
 
 def audit(
@@ -73,7 +23,7 @@ def audit(
     training: pd.DataFrame,
     comparison: pd.DataFrame,
     features: Sequence[str],
-    accepted: Collection[str],
+    accepted: Mapping[str, Acceptance],
 ) -> Audit:
     """Check a training for leaks. Only labels of the training part are used: those of the comparison stay unseen.
 
@@ -81,19 +31,31 @@ def audit(
         frame: wide frame of all vehicles.
         training, comparison: the two parts of the split.
         features: columns that a model may use.
-        accepted: features that a person has reviewed; their association with the label is no finding.
+        accepted: by feature, who reviewed it and why it may stay; its relation to the label is then no finding.
     """
     findings = [*_times(frame), *_vehicles(frame, training, comparison)]
+    by_label: list[Finding] = []
     failed = (training["label"] == 1).to_numpy(dtype=bool)
     if features and failed.any() and not failed.all():
         x = training.reindex(columns=list(features))  # incremental training may name features that are gone
         references = _references(training)
         ranked = ranking(x, failed, list(references.values()))
         findings += _identifiers(x, ranked, list(references))
-        by_label = [*_too_good(x, failed, ranked), *_one_class(x, failed), *_missing(x, failed, training)]
+        by_label = findings_by_label(Evidence.of(x, training, failed, ranked))
         findings += [finding for finding in by_label if finding.feature not in accepted]
         findings += _uploads(training, failed)
-    return Audit(tuple(findings), len(features))
+    return Audit(tuple(findings), len(features), _accepted(by_label, accepted))
+
+
+def _accepted(findings: Sequence[Finding], accepted: Mapping[str, Acceptance]) -> tuple[AcceptedFeature, ...]:
+    named: dict[str, list[Finding]] = {}
+    for finding in findings:
+        if finding.feature is not None and finding.feature in accepted:
+            named.setdefault(finding.feature, []).append(finding)
+    return tuple(
+        AcceptedFeature(name, tuple(found), accepted[name].who, accepted[name].why)
+        for name, found in sorted(named.items())
+    )
 
 
 def _times(frame: pd.DataFrame) -> Iterator[Finding]:
@@ -147,87 +109,11 @@ def _identifiers(x: pd.DataFrame, ranked: Ranking, references: Sequence[str]) ->
         )
 
 
-def _too_good(x: pd.DataFrame, failed: Flags, ranked: Ranking) -> Iterator[Finding]:
-    names = x.columns.tolist()
-    auc = np.maximum(ranked.auc, 1 - ranked.auc)
-    bound = share_lower_bound(auc, ranked.failures, _ALPHA / (2 * len(auc)))
-    for i in np.flatnonzero(bound > _CLEAN_LIMIT):
-        column = x[names[i]].to_numpy(dtype=np.float64)
-        present = ~np.isnan(column)
-        precision = float(
-            average_precision_score(failed[present], column[present] * (1 if ranked.auc[i] > 0.5 else -1))
-        )
-        if bound[i] > _AUC_LIMIT or (auc[i] >= _CLEAN_AUC and precision >= _CLEAN_PRECISION):
-            name = names[i]
-            yield Finding(
-                LeakKind.too_good_feature,
-                name,
-                float(auc[i]),
-                f"{name} alone tells failed vehicles from the others with a ROC AUC of {auc[i]:.3f} (cautiously at "
-                f"least {bound[i]:.2f}) and an average precision of {precision:.2f}. Nothing measured before the "
-                f"outcome is that good; it is likely made from the outcome. {_accept(name)}",
-            )
-
-
-def _one_class(x: pd.DataFrame, failed: Flags) -> Iterator[Finding]:
-    names = x.columns.tolist()
-    absent = np.array([absent_value(name) for name in names], dtype=np.float32)
-    values = x.to_numpy(dtype=np.float32)
-    present = ~(np.isnan(values) | (values == absent))
-    bad, good = present[failed].sum(axis=0), present[~failed].sum(axis=0)
-    failures, others = int(failed.sum()), int((~failed).sum())
-    alpha = _ALPHA / (2 * x.shape[1])
-    for here, size, elsewhere, class_of in (
-        (bad, failures, good, "failed vehicles"),
-        (good, others, bad, "vehicles that did not fail"),
-    ):
-        by_chance = hypergeom.sf(here - 1, failures + others, here, size)
-        bound = share_lower_bound(here / size, np.full(len(here), float(size)), alpha)
-        for i in np.flatnonzero((elsewhere == 0) & (here > 0) & (by_chance < alpha) & (bound > _MATERIAL)):
-            name, number = names[i], float(here[i] / size)
-            yield Finding(
-                LeakKind.one_class_only,
-                name,
-                number,
-                f"{name} is there for {class_of} only: {int(here[i])} of {size}, and for none of the others. That it "
-                f"is there gives the outcome away. {_accept(name)}",
-            )
-
-
-def _missing(x: pd.DataFrame, failed: Flags, training: pd.DataFrame) -> Iterator[Finding]:
-    names = x.columns.tolist()
-    period = periods(training["predicted_at"].to_numpy(), failed)
-    missing = x.isna().to_numpy()
-    difference, bound = share_difference(missing, failed, period, _ALPHA / x.shape[1])
-    for i in np.flatnonzero((np.abs(bound) > _MATERIAL) & ~_of_unknown_facts(missing, training)):
-        name, number = names[i], float(difference[i])
-        yield Finding(
-            LeakKind.missing_by_label,
-            name,
-            number,
-            f"{name} is missing {'more' if number > 0 else 'less'} often for failed vehicles than for the others of "
-            f"the same period, by {100 * abs(number):.0f} vehicles in 100 (cautiously at least "
-            f"{100 * abs(bound[i]):.0f}). Whether it was recorded depends on the outcome. {_accept(name)}",
-        )
-
-
-def _of_unknown_facts(missing: Flags, training: pd.DataFrame) -> Flags:
-    """Return which columns are missing exactly where a fact is unknown.
-
-    MODELO, COR and MOTOR are known from an earlier falha. An earlier falha is known before the prediction point and may
-    well predict the next one.
-    """
-    unknown = [training[fact].isna().to_numpy() for fact in _FACTS if fact in training]
-    same = [(missing == flags[:, None]).all(axis=0) for flags in unknown]
-    explained: Flags = np.any([np.zeros(missing.shape[1], dtype=np.bool_), *same], axis=0)
-    return explained
-
-
 def _uploads(training: pd.DataFrame, failed: Flags) -> Iterator[Finding]:
     if "upload" not in training:
         return
-    number, bound = upload_separation(training["upload"], training["predicted_at"], failed, _ALPHA)
-    if bound > _MATERIAL:
+    number, bound = upload_separation(training["upload"], training["predicted_at"], failed, ALPHA)
+    if bound > MATERIAL:
         yield Finding(
             LeakKind.upload_effect,
             None,
@@ -236,10 +122,3 @@ def _uploads(training: pd.DataFrame, failed: Flags) -> Iterator[Finding]:
             f"vehicles came from uploads whose failure rate is higher by {number:.2f}. Files that were put together "
             "by outcome differ in more than the outcome. Export by day instead, and withdraw these uploads.",
         )
-
-
-def _accept(name: str) -> str:
-    return (
-        "Look where it comes from and leave it out of the files, or, if it is honest, name it in the setting "
-        f"accepted_features: '{name}'."
-    )

@@ -1,6 +1,6 @@
 """The statistics of the leak audit, with confidence bounds, computed for all features at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,9 +13,12 @@ Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 # Features ranked at once: with 80,000 vehicles about 30 MB, so that sorting stays in the processor's cache.
 _FEATURES_AT_ONCE = 20
+_TAIL_PRECISION = 0.9
 _FAILURES_PER_PERIOD = 10
 _MAX_PERIODS = 50
 _MIN_FAILURES = 10
+_MIN_MATES = 10
+_EXCEPTIONS = 0.05
 
 
 @dataclass(frozen=True)
@@ -26,11 +29,14 @@ class Ranking:
         auc: ROC AUC of the feature alone, among the vehicles with a value; 0.5 if one class has none.
         failures: number of failed vehicles with a value.
         correlation: absolute rank correlation with each reference, shape (features, references).
+        tail: about the most failed vehicles that the highest or the lowest values contain with at most one other
+            vehicle in ten; never too few.
     """
 
     auc: Floats
     failures: Floats
     correlation: Floats
+    tail: Floats
 
 
 def ranking(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> Ranking:
@@ -44,11 +50,11 @@ def ranking(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> Ran
         for begin in range(0, x.shape[1], _FEATURES_AT_ONCE)
     ]
     if not parts:
-        return Ranking(np.empty(0), np.empty(0), np.empty((0, len(references))))
+        return Ranking(np.empty(0), np.empty(0), np.empty((0, len(references))), np.empty(0))
     return Ranking(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
-def _ranked(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> tuple[Floats, Floats, Floats]:
+def _ranked(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> tuple[Floats, ...]:
     values = np.ascontiguousarray(x.to_numpy(dtype=np.float32).T)
     present = ~np.isnan(values)
     # Missing values rank last, so the ranks of the others are those among themselves.
@@ -58,7 +64,17 @@ def _ranked(x: pd.DataFrame, failed: Flags, references: Sequence[Floats]) -> tup
     above = (ranks * (present & failed)).sum(axis=1) - bad * (bad + 1) / 2
     auc = np.divide(above, bad * good, out=np.full(len(values), 0.5), where=bad * good > 0)
     correlation = np.column_stack([_correlation(ranks, reference, present) for reference in references])
-    return auc, bad.astype(np.float64), np.abs(correlation)
+    highest = _tail(present.sum(axis=1)[:, None] + 1 - ranks[:, failed], present[:, failed])
+    lowest = _tail(ranks[:, failed], present[:, failed])
+    return auc, bad.astype(np.float64), np.abs(correlation), np.maximum(highest, lowest)
+
+
+def _tail(places: Floats, present: Flags) -> Floats:
+    """Return per row how many failed vehicles a tail holds, by their places from its end (shape (rows, failed))."""
+    ordered = np.sort(np.where(present, places, np.inf), axis=1)
+    # A tie has its mean place, so half a place less is at most the number of vehicles up to the end of the tie.
+    hits = np.arange(1, ordered.shape[1] + 1)
+    return np.asarray((hits * (hits >= _TAIL_PRECISION * (ordered - 0.5))).max(axis=1, initial=0), dtype=np.float64)
 
 
 def _correlation(ranks: Floats, reference: Floats, present: Flags) -> Floats:
@@ -93,31 +109,27 @@ def periods(predicted_at: NDArray[np.datetime64], failed: Flags) -> NDArray[np.i
     return np.searchsorted(edges, predicted_at, side="right").astype(np.int64)
 
 
-def share_difference(marked: Flags, failed: Flags, period: NDArray[np.int64], alpha: float) -> tuple[Floats, Floats]:
-    """Return how much more often failed vehicles are marked than others of the same period, and the confidence bound.
+def share_difference(marked: Flags, failed: Flags, stratum: NDArray[np.int64], alpha: float) -> tuple[Floats, Floats]:
+    """Return how much more often failed vehicles are marked than others of the same stratum, and the confidence bound.
 
-    The difference of shares is stratified by period (Mantel and Haenszel), so that a mere change over time does not
-    count. The bound is test-based (Miettinen, American Journal of Epidemiology 103, 1976) and never crosses zero.
+    The difference of shares is stratified (Mantel and Haenszel): with periods as strata, a mere change over time does
+    not count. The bound is test-based (Miettinen, American Journal of Epidemiology 103, 1976) and never crosses zero.
 
     Args:
         marked: shape (vehicles, columns).
-        failed, period: shape (vehicles,).
+        failed, stratum: shape (vehicles,).
         alpha: two-sided level of the bound.
 
     Returns:
         Two arrays of shape (columns,), between -1 and 1; negative: failed vehicles are marked less often.
     """
-    count = int(period.max()) + 1 if len(period) else 0
     columns = marked.shape[1]
     top, expected, weight, variance = np.zeros(columns), np.zeros(columns), 0.0, np.zeros(columns)
-    for number in range(count):
-        inside = period == number
-        bad, n = int((inside & failed).sum()), int(inside.sum())
+    for rows in _strata(failed, stratum):
+        bad, n = int(failed[rows].sum()), len(rows)
         good = n - bad
-        if not bad or not good:
-            continue
-        every = marked[inside].sum(axis=0)
-        hits = marked[inside & failed].sum(axis=0)
+        every = marked[rows].sum(axis=0)
+        hits = marked[rows[failed[rows]]].sum(axis=0)
         top += (hits * good - (every - hits) * bad) / n
         weight += bad * good / n
         expected += hits - bad * every / n
@@ -128,6 +140,38 @@ def share_difference(marked: Flags, failed: Flags, period: NDArray[np.int64], al
     z = np.divide(np.abs(expected), np.sqrt(variance), out=np.zeros(columns), where=variance > 0)
     kept = np.divide(norm.isf(alpha / 2), z, out=np.ones(columns), where=z > 0)
     return difference, difference * np.clip(1 - kept, 0.0, 1.0)
+
+
+def _strata(failed: Flags, stratum: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Yield the rows of each stratum that has both failed vehicles and others."""
+    order = np.argsort(stratum, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
+        if failed[rows].any() and not failed[rows].all():
+            yield rows
+
+
+def by_upload(period: NDArray[np.int64], upload: pd.Series, failed: Flags) -> NDArray[np.int64]:
+    """Return strata of vehicles of the same period and upload.
+
+    Where these say little (fewer than half of the failed vehicles share one with another vehicle, as with files of one
+    vehicle, or of failed vehicles only), the periods themselves.
+    """
+    codes, uploads = pd.factorize(upload, use_na_sentinel=False)
+    strata = period * len(uploads) + codes
+    informative = sum(int(failed[rows].sum()) for rows in _strata(failed, strata))
+    return strata if 2 * informative >= failed.sum() else period
+
+
+def odds_ratio_bound(marked: Flags, failed: Flags, alpha: float) -> float:
+    """Return the lower confidence bound of the odds ratio of being marked, failed vehicles to the others.
+
+    Woolf's interval with Haldane's correction (Annals of Human Genetics 20, 1956).
+    """
+    table = [
+        float(np.count_nonzero(marked[group] == value)) + 0.5 for group in (failed, ~failed) for value in (True, False)
+    ]
+    ratio = np.log(table[0] / table[1]) - np.log(table[2] / table[3])
+    return float(np.exp(ratio - norm.isf(alpha) * np.sqrt(sum(1 / cell for cell in table))))
 
 
 def upload_separation(upload: pd.Series, predicted_at: pd.Series, failed: Flags, alpha: float) -> tuple[float, float]:
@@ -152,3 +196,18 @@ def upload_separation(upload: pd.Series, predicted_at: pd.Series, failed: Flags,
     mean = float(np.average(gaps, weights=failures))
     spread = float(np.sqrt((failures**2 * (gaps - mean) ** 2).sum()) / failures.sum())
     return mean, mean - float(student.isf(alpha, len(by_day) - 1)) * spread
+
+
+def within_uploads(marked: Flags, upload: pd.Series) -> bool:
+    """Return whether the upload tells which vehicles are marked: nearly all of its vehicles are, or nearly none.
+
+    Uploads of few vehicles say nothing; False where these hold most vehicles.
+    """
+    sizes = (
+        pd.DataFrame({"upload": upload.to_numpy(), "marked": marked}).groupby("upload")["marked"].agg(["sum", "size"])
+    )
+    large = sizes[sizes["size"] >= _MIN_MATES]
+    vehicles = int(large["size"].sum())
+    exceptions = int(np.minimum(large["sum"], large["size"] - large["sum"]).sum())
+    mixed = marked.any() and not marked.all()
+    return bool(mixed and 2 * vehicles > len(marked) and exceptions <= _EXCEPTIONS * min(marked.sum(), (~marked).sum()))

@@ -10,16 +10,20 @@ from failure_platform.domain.comparison.consequence import consequence
 from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, counted_uses
 from failure_platform.domain.deciding.log import DecisionLine, version_state
 from failure_platform.domain.features.names import FAMILIES
+from failure_platform.domain.leaks.findings import Audit, audit_of
 from failure_platform.domain.markdown import markdown_table
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.targets import Target
 
 # Slices with fewer failures are left out of the card: their metrics are mostly noise.
 _MIN_FAILURES = 10
+_MOST_WARNINGS = 50
 
 
 # Facts that other sections show, or that a reader does not need.
-_SHOWN_ELSEWHERE = {"trained_from", "trained_until", "vehicles", "failures", "tried", "given_up", "notes", "seconds"}
+_SHOWN_ELSEWHERE = {
+    *("trained_from", "trained_until", "vehicles", "failures", "tried", "given_up", "notes", "seconds", "leak_audit"),
+}
 
 
 def model_card(
@@ -41,6 +45,7 @@ def model_card(
         _purpose(target),
         _data(version),
         _features(version),
+        _leak_audit(audit_of(version.facts)),
         _choice(version),
         _figures(compared),
         _decisions(version, history),
@@ -150,6 +155,22 @@ def _features(version: ModelVersion) -> str:
     rows = [(prefix, counted[prefix], of.source) for prefix, of in FAMILIES.items() if counted[prefix]]
     table = markdown_table(("family", "features", "rows of"), rows)
     return f"## Features\n\n{len(version.features)}, of these families:\n\n{table}"
+
+
+def _leak_audit(audit: Audit) -> str:
+    parts = [f"## Leak audit\n\n{audit.summary or 'No feature that was checked looks as if it knew the outcome.'}"]
+    if audit.accepted:
+        rows = [
+            (one.feature, ", ".join(dict.fromkeys(found.kind for found in one.findings)), one.who, one.why)
+            for one in audit.accepted
+        ]
+        parts.append(markdown_table(("accepted feature", "named for", "by", "because"), rows))
+    if audit.warnings:
+        warned = [(one.feature or "", one.kind, f"{one.number:.3g}", one.sentence) for one in audit.warnings]
+        parts.append(markdown_table(("warning about", "kind", "figure", "what was found"), warned[:_MOST_WARNINGS]))
+        if len(warned) > _MOST_WARNINGS:
+            parts.append(f"{len(warned) - _MOST_WARNINGS} more warnings are in the version's facts.")
+    return "\n\n".join(parts)
 
 
 def _choice(version: ModelVersion) -> str:

@@ -147,7 +147,7 @@ def _origin(version: ModelVersion) -> dict[str, str]:
 def _as_text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_as_text(part)}" for name, part in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else "none" if value is None else str(value)
+    return ", ".join(map(_as_text, value)) if isinstance(value, list) else "none" if value is None else str(value)
 
 
 def make_report(

@@ -1,14 +1,15 @@
 """A candidate: split, leak audit and training of the described vehicles, with what its page shows."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
 from failure_platform.domain.features.presence import with_presence
 from failure_platform.domain.features.wide import data_version, feature_columns
-from failure_platform.domain.leaks.audit import Audit, audit
+from failure_platform.domain.leaks.audit import audit
+from failure_platform.domain.leaks.findings import Acceptance, Audit
 from failure_platform.domain.model_version import ModelToSave, Origin
 from failure_platform.domain.targets import Target
 from failure_platform.domain.training.blocked import Blocked
@@ -30,7 +31,7 @@ class NoCandidate:
 
     Attributes:
         reason: sentence for a person, with what to do.
-        audit: the leak audit whose findings are the reason; None for every other reason.
+        audit: the leak audit whose blocking findings are the reason; None for every other reason.
     """
 
     reason: str
@@ -41,14 +42,16 @@ class NoCandidate:
         """What is stored and told of it."""
         if self.audit is None:
             return Blocked("trainable", self.reason, (), "Do that, and run failure-platform process again.")
-        features = tuple(dict.fromkeys(one.feature for one in self.audit.findings if one.feature is not None))
+        findings = self.audit.blocking
+        features = tuple(dict.fromkeys(one.feature for one in findings if one.feature is not None))
+        accepted = {feature: {"who": "your name", "why": "the reason"} for feature in features}
         accept = (
             " If a person has examined them and they are honest, accept them: "
-            f"FAILURE_PLATFORM_ACCEPTED_FEATURES='{json.dumps(features)}'."
+            f"FAILURE_PLATFORM_ACCEPTED_FEATURES='{json.dumps(accepted)}'."
         )
         return Blocked(
             "leak_audit",
-            " ".join(one.sentence for one in self.audit.findings),
+            " ".join(one.sentence for one in findings),
             features,
             "No version was saved and what is in production stays. Correct the uploads (failure-platform withdraw "
             f"takes one out again) and run failure-platform process again.{accept if features else ''}",
@@ -61,7 +64,7 @@ class Candidate:
 
     Attributes:
         split: training and comparison side.
-        audit: the leak audit, without findings.
+        audit: the leak audit, without blocking findings.
         model: the trained model.
         search_table: a row per setting that was tried, best first.
         search_png: the log loss of each, as a PNG image.
@@ -81,7 +84,7 @@ class Candidate:
         origin = Origin(
             target=target,
             data_version=self.data_version,
-            recipe=model.recipe.as_dict(),
+            recipe={**model.recipe.as_dict(), **self.audit.as_recipe()},
             seed=model.recipe.seed,
             code_version=code_version,
             libraries=libraries,
@@ -98,7 +101,7 @@ class Candidate:
             vehicles=facts.vehicles,
             failures=facts.failures,
             metrics={},
-            facts=facts.as_dict(),
+            facts={**facts.as_dict(), "leak_audit": self.audit.as_dict()},
             sample=model_columns(model.features, self.split.training.tail(_SAMPLE_ROWS)),
             model_card="",
         )
@@ -109,17 +112,17 @@ def make_candidate(
     target: Target,
     recipe: Recipe,
     start: Start | None,
-    accepted_features: Collection[str],
+    accepted_features: Mapping[str, Acceptance],
     report_progress: Callable[[Progress], None] | None = None,
 ) -> Candidate | NoCandidate:
-    """Split the vehicles by time, audit the training side for leaks, and train on it when nothing is found.
+    """Split the vehicles by time, audit the training side for leaks, and train on it unless a finding blocks.
 
     Args:
         frame: wide frame of all vehicles.
         target: what is predicted.
         recipe: see Recipe.
         start: production, for incremental training.
-        accepted_features: features whose relation to the label is no finding of the audit.
+        accepted_features: by feature, who accepts its relation to the label, and why.
         report_progress: called after every setting that was tried.
 
     Raises:
@@ -131,7 +134,7 @@ def make_candidate(
     used = keep_features(split.training[features]).names if start is None else start.features
     # What is made only for the training is audited too: a code that only failed vehicles have is a leak.
     audited = audit(frame, with_presence(split.training, used), split.comparison, used, accepted_features)
-    if audited.findings:
+    if audited.blocking:
         return NoCandidate(_LEAK, audited)
     try:
         model = train(split.training, target.horizon, recipe, start, report_progress)

@@ -1,7 +1,7 @@
 """Compares a candidate with the production model, records the comparison, and makes its report and model card."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from failure_platform.domain.comparison.comparing import ComparedVersions, compa
 from failure_platform.domain.comparison.holdout import ModelScores, holdout_id
 from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
 from failure_platform.domain.deciding.policy import Policy
+from failure_platform.domain.leaks.findings import audit_of
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.report.formatting import metrics_table, slices_table, worst_slice_text
 from failure_platform.domain.report.model_card import model_card
@@ -119,6 +120,7 @@ def _compare(
         registry.uses(target.name, versions.candidate.version, in_production, holdout),
         settings.comparison,
     )
+    comparison = replace(comparison, leak_audit=audit_of(versions.candidate.facts))
     record = ComparisonRecord(
         target=target.name,
         candidate=versions.candidate.version,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from failure_platform.domain.features.wide import feature_columns
-from failure_platform.domain.leaks.audit import Audit, LeakKind, audit
+from failure_platform.domain.leaks.audit import audit
 from failure_platform.domain.leaks.evidence import (
     periods,
     ranking,
@@ -19,6 +19,7 @@ from failure_platform.domain.leaks.evidence import (
     share_lower_bound,
     upload_separation,
 )
+from failure_platform.domain.leaks.findings import Acceptance, Audit, LeakKind
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.split import Split, time_split
 from failure_platform.simulation.plan import Simulation
@@ -70,7 +71,8 @@ def leaky(plant: SmallLake, honest: pd.DataFrame) -> pd.DataFrame:
 
 def _audited(frame: pd.DataFrame, *accepted: str, split: Split | None = None) -> Audit:
     sides = split or time_split(frame, ROAD_TEST.horizon)
-    return audit(frame, sides.training, sides.comparison, feature_columns(frame.drop(columns="upload")), accepted)
+    by_ana = {name: Acceptance("Ana", "it is measured on the line") for name in accepted}
+    return audit(frame, sides.training, sides.comparison, feature_columns(frame.drop(columns="upload")), by_ana)
 
 
 def _kinds(audited: Audit, feature: str | None) -> list[LeakKind]:
@@ -174,7 +176,7 @@ def test_what_is_known_only_with_an_earlier_falha_is_no_leak(honest: pd.DataFram
     planted = honest.assign(**{name: np.where(had_defect, np.random.default_rng(2).random(len(honest)), np.nan)})
     assert _kinds(_audited(planted), name) == [LeakKind.missing_by_label]
     explained = time_split(planted.assign(MODELO=np.where(had_defect, "A1", None)), ROAD_TEST.horizon)
-    assert audit(planted, explained.training, explained.comparison, [name], ()).findings == ()
+    assert audit(planted, explained.training, explained.comparison, [name], {}).findings == ()
 
 
 @settings(max_examples=25, deadline=None)
@@ -196,7 +198,7 @@ def test_noise_is_no_leak(seed: int, failures: int) -> None:
         }
     )
     frame = pd.concat([facts, pd.DataFrame(x, columns=names)], axis=1)
-    assert audit(frame, frame, frame.head(0), names, ()).findings == ()
+    assert audit(frame, frame, frame.head(0), names, {}).findings == ()
 
 
 def test_ranking_is_the_auc_of_each_feature_among_those_that_have_it() -> None:
