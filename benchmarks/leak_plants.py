@@ -124,11 +124,11 @@ def codes_carry_the_signal(share: float, factor: float) -> Part:
     return part
 
 
-def earlier_defect(factor: float) -> Part:
-    """A defect that was recorded earlier, in 3 of 100 vehicles; it makes the model known, and failures likely."""
+def earlier_defect(factor: float, share: float = 0.03) -> Part:
+    """A defect that was recorded earlier, in a share of the vehicles; it makes the model known, and failures likely."""
 
     def part(plant: Plant) -> None:
-        defect = plant.some(0.03)
+        defect = plant.some(share)
         plant.features["defects:all:all"] = plant.features["defects:HALLE:ZP7"] = defect.astype(np.float64)
         plant.facts["MODELO"] = np.where(defect, "A1", None)
         plant.features["about:MODELO:A1"] = np.where(defect, 1.0, np.nan)

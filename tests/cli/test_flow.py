@@ -123,6 +123,10 @@ def test_another_recipe_is_something_new(
     for given, expected in (({}, version), ({"seed": 7}, None), ({"holdout_share": 0.3}, None)):
         platform = Platform(Settings(home=terminal.home, **given))
         assert current_candidate(platform, platform.settings.target("road_test")) == expected
+    # Nothing was named, so an acceptance concerns nothing.
+    accepted = {"rows:2": {"who": "Ana", "why": "it is counted before"}}
+    platform = Platform(Settings(home=terminal.home, accepted_features=accepted))
+    assert current_candidate(platform, platform.settings.target("road_test")) == version
 
 
 @pytest.mark.fault(14)
