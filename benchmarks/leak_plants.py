@@ -112,11 +112,11 @@ def _probability(odds: Floats) -> Floats:
 # Honest parts.
 
 
-def codes_carry_the_signal(share: float, factor: float) -> Part:
-    """Five codes, each in a share of the vehicles and in a count; they multiply the odds by exp(factor)."""
+def codes_carry_the_signal(share: float, factor: float, number_of_codes: int = 5) -> Part:
+    """Codes, each in a share of the vehicles and in a count; they multiply the odds by exp(factor)."""
 
     def part(plant: Plant) -> None:
-        for number in range(5):
+        for number in range(number_of_codes):
             code = plant.some(share)
             plant.features[f"value:718:8{number:05d}:0"] = np.where(code, plant.counts(), np.nan)
             plant.odds += factor * code

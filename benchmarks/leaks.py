@@ -1,6 +1,6 @@
 """How often the leak audit stops honest trainings, and how often it finds a leak, on simulated plants.
 
-    python benchmarks/leaks.py                     (200 plants of each kind: about half an hour on one core)
+    python benchmarks/leaks.py                     (100 plants of each kind: about half an hour on one core)
     python benchmarks/leaks.py --plants 50 --only honest
     python benchmarks/leaks.py --write             (also writes the README's table)
 
@@ -71,6 +71,9 @@ KINDS = {
     "honest_strong_codes": Kind(
         "honest: the same, nearly nine failures in ten have one", (codes_carry_the_signal(0.02, 6.0),)
     ),
+    "honest_one_code": Kind(
+        "honest: one code, before half of the failures and 3 in 100 others", (codes_carry_the_signal(0.06, 4.5, 1),)
+    ),
     "honest_defect": Kind("honest: 45 in 100 vehicles with an earlier defect fail", (earlier_defect(3.5),)),
     "honest_sure_defect": Kind("honest: four in five of them do", (earlier_defect(6.0),)),
     "honest_certain_defect": Kind("honest: all of them do, two failures in five", (earlier_defect(60.0, 0.025),)),
@@ -113,7 +116,7 @@ class Result:
 def main() -> None:
     """Audit the requested plants and show how often they are stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plants", type=int, default=200, help="Plants of each kind and size.")
+    parser.add_argument("--plants", type=int, default=100, help="Plants of each kind and size.")
     parser.add_argument("--only", choices=list(KINDS), nargs="+", default=list(KINDS), help="Kinds.")
     parser.add_argument("--seed", type=int, default=1, help="Of everything random.")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="Processes.")
