@@ -112,11 +112,11 @@ def _probability(odds: Floats) -> Floats:
 # Honest parts.
 
 
-def codes_carry_the_signal(share: float, factor: float) -> Part:
-    """Five codes, each in a share of the vehicles and in a count; they multiply the odds by exp(factor)."""
+def codes_carry_the_signal(share: float, factor: float, number_of_codes: int = 5) -> Part:
+    """Codes, each in a share of the vehicles and in a count; they multiply the odds by exp(factor)."""
 
     def part(plant: Plant) -> None:
-        for number in range(5):
+        for number in range(number_of_codes):
             code = plant.some(share)
             plant.features[f"value:718:8{number:05d}:0"] = np.where(code, plant.counts(), np.nan)
             plant.odds += factor * code
@@ -124,11 +124,11 @@ def codes_carry_the_signal(share: float, factor: float) -> Part:
     return part
 
 
-def earlier_defect(factor: float) -> Part:
-    """A defect that was recorded earlier, in 3 of 100 vehicles; it makes the model known, and failures likely."""
+def earlier_defect(factor: float, share: float = 0.03) -> Part:
+    """A defect that was recorded earlier, in a share of the vehicles; it makes the model known, and failures likely."""
 
     def part(plant: Plant) -> None:
-        defect = plant.some(0.03)
+        defect = plant.some(share)
         plant.features["defects:all:all"] = plant.features["defects:HALLE:ZP7"] = defect.astype(np.float64)
         plant.facts["MODELO"] = np.where(defect, "A1", None)
         plant.features["about:MODELO:A1"] = np.where(defect, 1.0, np.nan)

@@ -1,6 +1,6 @@
 """How often the leak audit stops honest trainings, and how often it finds a leak, on simulated plants.
 
-    python benchmarks/leaks.py                     (300 plants of each kind: about half an hour on one core)
+    python benchmarks/leaks.py                     (100 plants of each kind: about half an hour on one core)
     python benchmarks/leaks.py --plants 50 --only honest
     python benchmarks/leaks.py --write             (also writes the README's table)
 
@@ -44,27 +44,39 @@ BEGIN, END = "<!-- leak audit -->", "<!-- end of leak audit -->"
 COLUMNS = ("what is in the data", "failures", "plants", "stopped", "warned only", "allowed", "met")
 STOPPED_HONEST, CAUGHT = 0.01, 0.95
 SIZES = (60, 250)
+LARGE = (250,)
 _OF_VEHICLES = frozenset({LeakKind.newer_than_prediction_point, LeakKind.upload_effect})
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of plant: how the README calls it, honest parts, the leak (None: there is none), and sizes in failures."""
+    """A kind of plant.
+
+    Attributes:
+        text: how the README calls it.
+        parts: what its honest features are, beyond those of every plant.
+        leak: what is drawn from the outcome; None: nothing.
+        proves: numbers of failures that prove the leak; of fewer, the table shows the figure and asks for nothing.
+    """
 
     text: str
     parts: tuple[Part, ...] = ()
     leak: Part | None = None
-    sizes: tuple[int, ...] = SIZES
+    proves: tuple[int, ...] = SIZES
 
 
 KINDS = {
     "honest": Kind("honest: measurements, skipped tests, rare codes"),
     "honest_codes": Kind("honest: five sparse codes carry the signal", (codes_carry_the_signal(0.03, 3.0),)),
     "honest_strong_codes": Kind(
-        "honest: the same, four failures in five have one", (codes_carry_the_signal(0.02, 6.0),)
+        "honest: the same, nearly nine failures in ten have one", (codes_carry_the_signal(0.02, 6.0),)
     ),
-    "honest_defect": Kind("honest: half the vehicles with an earlier defect fail", (earlier_defect(3.5),)),
-    "honest_sure_defect": Kind("honest: nine in ten of them do", (earlier_defect(6.0),)),
+    "honest_one_code": Kind(
+        "honest: one code, before half of the failures and 3 in 100 others", (codes_carry_the_signal(0.06, 4.5, 1),)
+    ),
+    "honest_defect": Kind("honest: 45 in 100 vehicles with an earlier defect fail", (earlier_defect(3.5),)),
+    "honest_sure_defect": Kind("honest: four in five of them do", (earlier_defect(6.0),)),
+    "honest_certain_defect": Kind("honest: all of them do, two failures in five", (earlier_defect(60.0, 0.025),)),
     "honest_limits": Kind("honest: beyond a limit all fail, one failure in ten", (limits(0.006),)),
     "honest_skipped": Kind("honest: vehicles in trouble skip tests and fail more often", (skipped_tests(2.5),)),
     "honest_variant": Kind("honest: a third are of a variant that never fails", (variant_that_never_fails(0.33),)),
@@ -73,12 +85,12 @@ KINDS = {
     "copy_0.1": Kind("leak: the outcome, noise 0.1", leak=copy(0.1)),
     "copy_0.3": Kind("leak: the outcome, noise 0.3", leak=copy(0.3)),
     "flags_0.95": Kind("leak: five flags on 95 % of the failures", leak=flags(0.95)),
-    "flags_0.7": Kind("leak: five flags on 70 %", leak=flags(0.7)),
-    "flags_0.5": Kind("leak: five flags on 50 %", leak=flags(0.5)),
-    "flags_wrong": Kind("leak: five flags on 70 %, 2 in 100 of them wrong", leak=flags(0.7, 0.02)),
-    "scores": Kind("leak: five scores with noise 0.1 on 70 %", leak=scores(0.7, 0.1)),
+    "flags_0.8": Kind("leak: five flags on 80 %", leak=flags(0.8)),
+    "flags_0.5": Kind("leak: five flags on 50 %", leak=flags(0.5), proves=LARGE),
+    "flags_wrong": Kind("leak: five flags on 80 %, 2 in 100 of them wrong", leak=flags(0.8, 0.02), proves=LARGE),
+    "scores": Kind("leak: five scores with noise 0.1 on 80 %", leak=scores(0.8, 0.1), proves=LARGE),
     "codes_0.95": Kind("leak: five codes, recorded after 95 % of the failures only", leak=codes(0.95)),
-    "codes_0.8": Kind("leak: five codes, recorded after 80 % only", leak=codes(0.8)),
+    "codes_0.8": Kind("leak: five codes, recorded after 80 % only", leak=codes(0.8), proves=LARGE),
     "only_0.9": Kind("leak: a test made of 90 % of the failed vehicles only", leak=only_failed(0.9)),
     "only_0.6": Kind("leak: a test made of 60 % of the failed vehicles only", leak=only_failed(0.6)),
     "lost_0.9": Kind("leak: a test lost for 90 % of the failed vehicles, 2 % of the others", leak=lost(0.9)),
@@ -86,7 +98,9 @@ KINDS = {
     "late_1": Kind("leak: one vehicle with a row after its prediction point", leak=late_rows(1)),
     "late_30": Kind("leak: thirty such vehicles", leak=late_rows(30)),
     "files_1": Kind("leak: failed vehicles in files of their own", leak=files_by_outcome(1.0)),
-    "files_0.5": Kind("leak: half of the failed vehicles in files of their own", leak=files_by_outcome(0.5)),
+    "files_0.5": Kind(
+        "leak: half of the failed vehicles in files of their own", leak=files_by_outcome(0.5), proves=LARGE
+    ),
     "file_tests": Kind("leak: a second file with its own test, two in three of it failed", leak=file_with_tests(0.8)),
 }
 
@@ -102,7 +116,7 @@ class Result:
 def main() -> None:
     """Audit the requested plants and show how often they are stopped."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plants", type=int, default=300, help="Plants of each kind and size.")
+    parser.add_argument("--plants", type=int, default=100, help="Plants of each kind and size.")
     parser.add_argument("--only", choices=list(KINDS), nargs="+", default=list(KINDS), help="Kinds.")
     parser.add_argument("--seed", type=int, default=1, help="Of everything random.")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="Processes.")
@@ -120,7 +134,7 @@ def main() -> None:
 def _rows(args: argparse.Namespace, pool: ProcessPoolExecutor) -> Iterator[tuple[str, ...]]:
     seeds = range(args.seed * 1_000_000, args.seed * 1_000_000 + args.plants)
     for name in args.only:
-        for failures in KINDS[name].sizes:
+        for failures in SIZES:
             results = list(pool.map(partial(audited, name, failures), seeds, chunksize=8))
             yield _row(KINDS[name], failures, results)
 
@@ -150,10 +164,12 @@ def _row(kind: Kind, failures: int, results: list[Result]) -> tuple[str, ...]:
     number = len(results)
     stopped = sum(one.stopped for one in results) / number
     warned = sum(one.warned for one in results) / number
-    honest_kind = kind.leak is None
-    met = stopped <= STOPPED_HONEST if honest_kind else stopped >= CAUGHT
-    allowed = f"at most {_percent(STOPPED_HONEST)}" if honest_kind else f"at least {_percent(CAUGHT)}"
-    return (kind.text, str(failures), str(number), _percent(stopped), _percent(warned), allowed, "yes" if met else "no")
+    if kind.leak is None:
+        allowed, met = f"at most {_percent(STOPPED_HONEST)}", stopped <= STOPPED_HONEST
+    else:
+        allowed, met = f"at least {_percent(CAUGHT)}", stopped >= CAUGHT
+    asked = (allowed, "yes" if met else "no") if failures in kind.proves else ("", "")
+    return (kind.text, str(failures), str(number), _percent(stopped), _percent(warned), *asked)
 
 
 def _percent(part: float) -> str:

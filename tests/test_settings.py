@@ -118,6 +118,8 @@ def test_every_setting_of_a_section_is_described(section: type) -> None:
         ('[targets.x]\nname = "y"\n', "TARGETS", "named by its section"),
         ("holdout_share = 1.5\n", "HOLDOUT_SHARE", "less than 1"),
         ('policy = "auto"\n', "POLICY", "'manual' or 'automatic'"),
+        ('accepted_features = ["rows:2"]\n', "ACCEPTED_FEATURES", "does not say who looked and why"),
+        ('[accepted_features."rows:2"]\nwho = "Ana"\n', "ACCEPTED_FEATURES__ROWS:2__WHY", "Field required"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_wrong(

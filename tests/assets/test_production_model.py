@@ -9,6 +9,7 @@ import pytest
 
 from failure_platform.assets.production_model import Decision, production_model_asset
 from failure_platform.domain.deciding.log import Choice, version_state
+from failure_platform.domain.leaks.findings import AcceptedFeature, Audit
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
 from support.model_samples import NOW, compared, trained
@@ -82,6 +83,18 @@ def test_with_too_few_failures_the_automatic_policy_writes_no_line_and_says_that
     assert line.evidence is not None
     assert line.evidence["advice"] == "a person decides"
     assert "The gates say: a person decides." in str(checks(by_hand)["gates"].description)
+
+
+@pytest.mark.fault(63)
+def test_the_page_of_a_decision_shows_what_was_accepted_against_the_leak_audit(
+    home: Path, instance: dg.DagsterInstance
+) -> None:
+    audit = Audit(accepted=(AcceptedFeature("nok:9:7", (), "Rui", "the line writes it"),))
+    plant = Plant(home, instance, "automatic", failures=150, leak_audit=audit)
+    (page,) = plant.materialise().asset_materializations_for_node("production_model")
+    assert page.metadata["leak audit"].value == audit.summary
+    (shown,) = [record.data for record in page.metadata["decisions, newest first"].value.records]
+    assert shown["leak_audit"] == audit.summary
 
 
 def test_a_person_retires_a_version_from_the_launchpad(home: Path, instance: dg.DagsterInstance) -> None:

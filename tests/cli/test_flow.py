@@ -133,6 +133,10 @@ def test_another_recipe_is_something_new(
         assert current_candidate(platform, platform.settings.target("road_test"), CODE_VERSION) == expected
     platform = Platform(Settings(home=terminal.home))
     assert current_candidate(platform, platform.settings.target("road_test"), "other rules") is None
+    # Nothing was named, so an acceptance concerns nothing.
+    accepted = {"rows:2": {"who": "Ana", "why": "it is counted before"}}
+    platform = Platform(Settings(home=terminal.home, accepted_features=accepted))
+    assert current_candidate(platform, platform.settings.target("road_test"), CODE_VERSION) == version
 
 
 @pytest.mark.fault(14)

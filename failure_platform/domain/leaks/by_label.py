@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import hypergeom
 from sklearn.metrics import average_precision_score
 
-from failure_platform.domain.features.names import is_event
+from failure_platform.domain.features.names import explain, is_event
 from failure_platform.domain.leaks.evidence import (
     Flags,
     Floats,
@@ -40,7 +40,7 @@ _DENSE, _ODDS = 0.8, 15.0
 # Least share of the failures under near-certain rules, by kind of rule. Measured: extreme torques and speeds of ai4i
 # are followed by a failure without exception, and hold 0.06 of its failures (lower bound).
 _LEVELS, _TAILS, _PRESENCES = 0.1, 0.2, 0.5
-_LEAST_TAIL = 3
+_FEWEST = 3
 _FACTS = ("MODELO", "COR", "MOTOR")
 
 
@@ -159,7 +159,8 @@ def _one_class(evidence: Evidence, bad: NDArray[np.intp], good: NDArray[np.intp]
         bound = share_lower_bound(here / size, np.full(len(here), float(size)), alpha)
         for i in np.flatnonzero((elsewhere == 0) & (here > 0) & (by_chance < alpha) & (bound > MATERIAL)):
             name, number = evidence.names[i], float(here[i] / size)
-            blocks = bound[i] > blocks_from
+            # A defect that was recorded before the prediction point may well be followed by a failure every time.
+            blocks = bound[i] > blocks_from and explain(name).source != "falhas"
             says = f"That it is there gives the outcome away. {_accept(name)}" if blocks else _look(name)
             yield Finding(
                 LeakKind.one_class_only,
@@ -173,24 +174,26 @@ def _one_class(evidence: Evidence, bad: NDArray[np.intp], good: NDArray[np.intp]
 def _near_certain(evidence: Evidence, bad: NDArray[np.intp], good: NDArray[np.intp]) -> Iterator[Finding]:
     failed, number = evidence.failed, len(evidence.names)
     of_values = np.array([not is_event(name) for name in evidence.names], dtype=np.bool_)
-    long_tails = np.flatnonzero(of_values & (evidence.ranked.tail >= _LEAST_TAIL)).tolist()
-    codes = np.flatnonzero((bad >= _LEAST_TAIL) & (bad >= good)).tolist()
+    long_tails = np.flatnonzero(of_values & (evidence.ranked.tail >= _FEWEST)).tolist()
+    codes = np.flatnonzero((bad >= _FEWEST) & (bad >= good)).tolist()
 
     def presence(i: int) -> Floats:
         return np.asarray(evidence.present[i], dtype=np.float64)
 
-    for conditions, column, least in (
-        (levels(evidence.column, np.flatnonzero(of_values).tolist(), failed), evidence.column, _LEVELS),
-        (tails(evidence.column, long_tails, failed, number), evidence.column, _TAILS),
-        (presences(evidence.present, codes, failed, number), presence, _PRESENCES),
+    for conditions, column, least, condition in (
+        (levels(evidence.column, np.flatnonzero(of_values).tolist(), failed), evidence.column, _LEVELS, _is),
+        (tails(evidence.column, long_tails, failed, number), evidence.column, _TAILS, _is),
+        (presences(evidence.present, codes, failed, number), presence, _PRESENCES, _occurred),
     ):
         found = group(conditions, column, failed, evidence.period, ALPHA)
         if found.coverage > _LEVELS:
             severity = Severity.blocks if found.coverage > least else Severity.warns
-            yield from (_rule(evidence.names[rule.column], rule, found, severity) for rule in found.rules)
+            for rule in found.rules:
+                name = evidence.names[rule.column]
+                yield _rule(name, condition(name, rule), rule, found, severity)
 
 
-def _rule(name: str, rule: Rule, found: RuleGroup, severity: Severity) -> Finding:
+def _rule(name: str, condition: str, rule: Rule, found: RuleGroup, severity: Severity) -> Finding:
     others = len(found.rules) - 1
     together = f" With {others} more such rule{'s' * (others > 1)}" if others else " It"
     cover = "they hold" if others else "holds"
@@ -199,7 +202,7 @@ def _rule(name: str, rule: Rule, found: RuleGroup, severity: Severity) -> Findin
         LeakKind.near_certain_rule,
         name,
         rule.failed / rule.covered,
-        f"{_condition(name, rule)}: {rule.failed} of {rule.covered} such vehicles failed, counted in periods that the "
+        f"{condition}: {rule.failed} of {rule.covered} such vehicles failed, counted in periods that the "
         f"rule was not chosen in.{together} {cover} {found.failed} of all {found.failures} failures and "
         f"{found.covered - found.failed} other vehicles. What is measured before the outcome is hardly ever that "
         f"certain; it was likely written after it. {says}",
@@ -207,9 +210,11 @@ def _rule(name: str, rule: Rule, found: RuleGroup, severity: Severity) -> Findin
     )
 
 
-def _condition(name: str, rule: Rule) -> str:
-    if is_event(name):
-        return f"{name} occurred"
+def _occurred(name: str, _: Rule) -> str:
+    return f"{name} occurred" if is_event(name) else f"{name} was recorded, whatever its value"
+
+
+def _is(name: str, rule: Rule) -> str:
     if rule.low == rule.high:
         return f"{name} is {rule.low:g}"
     return f"{name} is {rule.low:g} or more" if np.isinf(rule.high) else f"{name} is {rule.high:g} or less"

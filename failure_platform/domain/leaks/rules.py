@@ -22,7 +22,7 @@ _SAMPLE = 2_000
 _CHOSEN, _PRECISION = 0.9, 0.95
 # Cautiously, a group is wrong at most this often, and at most this part of what guessing "failed" would be.
 _WRONG, _WRONG_OF_BASE = 0.15, 0.15
-_FEWEST_CHOSEN, _FEWEST = 3, 5
+_FEWEST = 3
 _FOLDS = 5
 
 
@@ -184,7 +184,7 @@ def _precision_bound(hits: int, covered: int, alpha: float) -> float:
 def _good(hits: NDArray[np.int64], every: NDArray[np.int64], base: float, number: int) -> Flags:
     """Return which rules come into question: nearly always right, often enough, and not by chance."""
     by_chance = binom.sf(hits - 1, every, base) * number
-    return np.asarray((hits >= _FEWEST_CHOSEN) & (hits >= _CHOSEN * every) & (by_chance < 0.01), dtype=np.bool_)
+    return np.asarray((hits >= _FEWEST) & (hits >= _CHOSEN * every) & (by_chance < 0.01), dtype=np.bool_)
 
 
 def _limit(values: Floats, failed: Flags, base: float, number: int) -> float | None:

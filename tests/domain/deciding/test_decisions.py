@@ -1,5 +1,6 @@
 """What may become production, what is refused and how, and that the log alone says what is in production."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from failure_platform.domain.comparison.values import ComparisonRecord, Outcome
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
 from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, production, version_state
 from failure_platform.domain.deciding.policy import Gates, Policy, ruling
+from failure_platform.domain.leaks.findings import AcceptedFeature, Audit
 from support.comparison_samples import finished
 
 NOW = datetime(2026, 3, 4, 5, 6)
@@ -72,7 +74,21 @@ def test_a_promotion_leaves_a_line_with_who_why_and_the_evidence_it_rests_on() -
         "reason": "It is better.",
         "advice": "promote",
         "gates": ruling(compared(B, A), Gates()).as_list(),
+        "leak_audit": "",
     }
+
+
+@pytest.mark.fault(63)
+def test_a_decision_says_what_was_accepted_against_the_leak_audit_and_by_whom() -> None:
+    """Whoever reads the log later sees it without the version."""
+    comparison = compared(A, None)
+    accepted = AcceptedFeature("nok:9:7", (), "Rui", "the line writes it")
+    audited = replace(comparison, comparison=replace(comparison.comparison, leak_audit=Audit(accepted=(accepted,))))
+    line = take(request(Choice.promote, A), [], [audited])
+    assert line.evidence is not None
+    assert line.evidence["leak_audit"] == (
+        "Trained with 1 feature that the leak audit named: nok:9:7; accepted by Rui because the line writes it."
+    )
 
 
 def test_keeping_leaves_production_as_it_is_and_marks_the_candidate_as_turned_down() -> None:

@@ -19,6 +19,7 @@ from failure_platform.domain.comparison.values import Comparison, ComparisonReco
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
 from failure_platform.domain.deciding.policy import Gates, Policy
+from failure_platform.domain.leaks.findings import AcceptedFeature, Audit, Finding, LeakKind, Severity
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.report.model_card import model_card
 from failure_platform.domain.targets import ROAD_TEST
@@ -145,6 +146,21 @@ def test_it_tells_every_decision_about_the_version_and_what_it_is_now() -> None:
     outcome = record.comparison.verdict.outcome
     line = f"| 2026-03-05 07:00 | promote | {row.version} | Ana | fewer \\| misses in May | {outcome}, "
     assert line in card
+
+
+@pytest.mark.fault(60, 63)
+def test_the_card_tells_what_the_leak_audit_warned_of_and_who_accepted_what() -> None:
+    warned = Finding(LeakKind.missing_by_label, "value:718:720002:0", -0.42, "It is | missing.", Severity.warns)
+    accepted = AcceptedFeature("nok:9:7", (replace(warned, kind=LeakKind.near_certain_rule),), "Rui", "a code | before")
+    audit = Audit((warned,), 9, (accepted,))
+    row = replace(version(), facts={**FACTS, "leak_audit": audit.as_dict()}, recipe=audit.as_recipe())
+    card = model_card(row, ROAD_TEST)
+    section = card.split("## Leak audit")[1].split("##")[0]
+    assert audit.summary in section
+    assert r"| nok:9:7 | near_certain_rule | Rui | a code \| before |" in section
+    assert r"| value:718:720002:0 | missing_by_label | -0.42 | It is \| missing. |" in section
+    assert '"who": "Rui"' in card.split("## How to reproduce")[1]
+    assert "No feature that was checked looks as if it knew the outcome." in model_card(version(), ROAD_TEST)
 
 
 def test_a_verdict_that_is_not_better_is_a_limit() -> None:

@@ -15,6 +15,7 @@ from failure_platform.cli.app import app
 from failure_platform.cli.model_commands import NotKnownError, newest_report
 from failure_platform.domain.comparison.values import Outcome, Verdict
 from failure_platform.domain.deciding.policy import Policy
+from failure_platform.domain.leaks.findings import AcceptedFeature, Audit, Finding, LeakKind, Severity
 from failure_platform.domain.metrics import METRIC_DESCRIPTIONS, METRICS
 from failure_platform.domain.report import page
 from failure_platform.domain.report.formatting import (
@@ -109,6 +110,23 @@ def test_the_page_tells_every_figure_of_the_comparison() -> None:
     assert "+0.080 ± 0.020 +0.030 ± 0.010" in text
     assert "It alarms 0.400 of the failures." in text, "the policy's gates"
     assert "1 of 10" in text, "the budget of comparisons"
+
+
+@pytest.mark.fault(60, 63)
+def test_warnings_and_accepted_features_stand_beside_the_verdict() -> None:
+    """Before anybody reads a figure: what the candidate may know only from the outcome, and who said it does not."""
+    warned = Finding(LeakKind.missing_by_label, "value:718:720002:0", -0.42, "It is missing.", Severity.warns)
+    accepted = AcceptedFeature("nok:9:7", (replace(warned, feature="nok:9:7"),), EVIL, "the line writes it")
+    audited = replace(compared(), leak_audit=Audit((warned,), 9, (accepted,)))
+    shown = Read(report_html(report(comparison=audited)))
+    begin = shown.text.index("Look at this first:")
+    assert audited.leak_audit.summary in shown.text[begin:]
+    assert begin < shown.text.index("What decided it")
+    section = shown.text[shown.text.index("Leak audit of the candidate") :]
+    assert f"nok:9:7 Times that 7 of test family 9 was NOK. missing_by_label {EVIL} the line writes it" in section
+    assert "value:718:720002:0 Newest value of test 720002" in section
+    assert "missing_by_label −0.42 It is missing." in section
+    assert "Look at this first" not in Read(report_html(report())).text
 
 
 def test_the_page_needs_nothing_from_outside_and_runs_nothing() -> None:
