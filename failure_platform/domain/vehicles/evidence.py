@@ -77,7 +77,7 @@ class Evidence:
         """Return for which wanted halls (HALLE and more) each upload without a declared period counts.
 
         * An upload that lacks most of the usual rows, or has rows of halls only that make up less than half of them,
-          counts for the halls of which it has comparably many rows per vehicle.
+          counts for the halls of which it has at least half as many rows per vehicle as the lake.
         * Any other upload counts for a hall unless it has implausibly few rows of it.
         * A hall that no upload has counts while the whole lake names at most MOST_WITHOUT vehicles.
 
@@ -93,7 +93,8 @@ class Evidence:
         pairs = pairs.left_join(self.shares, "HALLE").select(
             pairs, share=self.shares.share.fill_null(0.0), rate=self.shares.rate.fill_null(0.0)
         )
-        of_part = (pairs.own > 0) & (pairs.HALLE != ANY_HALL) & ~implausibly_few(pairs.own, pairs.rate * pairs.passed)
+        enough = (pairs.own > 0) & (pairs.own >= 0.5 * pairs.rate * pairs.passed)
+        of_part = enough & (pairs.HALLE != ANY_HALL)
         known = ~implausibly_few(pairs.own, ibis.least(pairs.share * pairs.vehicles, pairs.rate * pairs.passed))
         unknown = (pairs.share == 0) & (pairs.in_lake > MOST_WITHOUT)
         judged = pairs.mutate(counts=ibis.ifelse(pairs.partial, of_part, known & ~unknown))
