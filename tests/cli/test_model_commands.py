@@ -1,5 +1,6 @@
 """Promises of `predict` and `decide` in the terminal: an answer for each state of a vehicle, never by an old model."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pandas as pd
@@ -8,7 +9,8 @@ from rich.console import Console
 
 from failure_platform.cli import drawing
 from failure_platform.cli.flow import decide
-from failure_platform.cli.model_commands import NotKnownError, prediction
+from failure_platform.cli.model_commands import NotKnownError, history, prediction
+from failure_platform.cli.model_drawing import draw_models
 from failure_platform.resources.lake.target_tables import replace_table, vehicles_table
 from failure_platform.resources.platform import Platform
 from failure_platform.settings import Settings
@@ -103,3 +105,59 @@ def test_predict_names_the_verdict_of_the_model_that_answers(home_with_vehicles:
     later = compared(version, None, holdout_id="newer", compared_at=NOW + timedelta(hours=1), **few)
     home_with_vehicles.registry.record_comparison(later)
     assert "This model was not judged: Only 4 of the vehicles failed." in told(prediction(settings, "road_test", knr))
+
+
+def listed(platform: Platform) -> str:
+    out = Console(width=80)
+    with out.capture() as text:
+        draw_models(history(platform.settings, "road_test"), out)
+    return text.get()
+
+
+def test_figures_of_different_vehicles_are_not_lined_up_without_saying_so(settings: Settings) -> None:
+    """0.81 on one quarter and 0.79 on the next do not say which version is better; on the same vehicles they do."""
+    platform = Platform(settings)
+    first, second = (platform.registry.save(trained(seed), NOW + timedelta(hours=seed)).version for seed in (0, 1))
+    platform.registry.record_comparison(compared(first, None, holdout_id="older"))
+    alone = listed(platform)
+    assert "Figures measured on 500 vehicles, 60 failed" in alone
+    assert "different vehicles" not in alone
+    newer = compared(second, None, holdout_id="newer", vehicles=700, compared_at=NOW + timedelta(hours=2))
+    platform.registry.record_comparison(newer)
+    text = listed(platform)
+    assert "a: 700 vehicles, 60 failed" in text
+    assert "b: 500 vehicles, 60 failed" in text
+    assert "of different vehicles: they do not say which version is better" in " ".join(text.split())
+    marks = {line.split()[0]: line for line in text.splitlines() if line[:12] in (first, second)}
+    assert " a " in marks[second]
+    assert " b " in marks[first]
+    assert max(map(len, text.splitlines())) <= 80
+    told = {one["version"]: one["compared_on"] for one in history(settings, "road_test")["versions"]}
+    assert (told[first]["holdout_id"], told[second]["vehicles"]) == ("older", 700)
+
+
+def test_production_is_shown_by_its_figures_on_the_newest_vehicles(settings: Settings) -> None:
+    """The candidate met it on vehicles newer than those it was promoted on: these figures can be set side by side."""
+    platform = Platform(settings)
+    first, second = (platform.registry.save(trained(seed), NOW + timedelta(hours=seed)).version for seed in (0, 1))
+    platform.registry.record_comparison(compared(first, None, figures={"roc_auc": 0.9}, holdout_id="older"))
+    record = compared(second, first, figures={"roc_auc": 0.8}, compared_at=NOW + timedelta(hours=2))
+    both = replace(record.comparison, production={"roc_auc": 0.7}, reference="production")
+    platform.registry.record_comparison(replace(record, comparison=both))
+    versions = {one["version"]: one for one in history(settings, "road_test")["versions"]}
+    assert [versions[name]["metrics"]["roc_auc"] for name in (first, second)] == [0.7, 0.8]
+    assert {one["compared_on"]["holdout_id"] for one in versions.values()} == {"newest quarter"}
+    assert versions[first]["verdict"] == "better", "the verdict is that of the comparison as a candidate"
+
+
+def test_a_holdout_that_is_spent_is_told_in_a_sentence(settings: Settings) -> None:
+    """11 of 10 is no number of anything."""
+    few = settings.model_copy(update={"comparisons_per_holdout": 1})
+    platform = Platform(few)
+    for seed in (0, 1):
+        version = platform.registry.save(trained(seed), NOW + timedelta(hours=seed)).version
+        at = NOW + timedelta(hours=seed)
+        platform.registry.record_comparison(compared(version, None, uses=seed + 1, compared_at=at))
+    text = " ".join(listed(platform).split())
+    assert "number 2 on these vehicles, more than the 1 that comparisons_per_holdout allows" in text
+    assert "2 of 1" not in text
