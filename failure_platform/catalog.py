@@ -18,7 +18,7 @@ _LONGEST_CELL = 90
 _MOST_SCHEMA_COLUMNS = 2000
 
 # Part of the identity of every model version: raise it when the meaning of features, labels or training changes.
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 
 _UPSTREAM_CHANGED = dg.AutomationCondition.any_deps_updated()
 # True once something upstream has changed and nothing upstream is running. It does not require all upstream partitions:

@@ -81,6 +81,8 @@ def test_the_verdict_stands_on_top_and_says_what_follows() -> None:
         begin = shown.text.index("Since 3 < 4.")
         assert words.label in shown.text[:begin]
         assert words.advice in shown.text[begin : begin + 400]
+        assert "Its alarms: Per 100 vehicles, following it costs" in shown.text[begin : begin + 800]
+        assert "Those of production: Per 100 vehicles" in shown.text
         assert begin < shown.text.index("What decided it")
 
 
