@@ -20,6 +20,7 @@ PACKAGE = Path(__file__).parents[1] / "failure_platform"
 SQL = re.compile(r"\b(SELECT|INSERT|DELETE|UPDATE|CREATE|COPY|FROM|WHERE|BETWEEN|ALTER|DROP|VARCHAR)\b")
 
 EVIL = "x'); DROP TABLE falhas; DELETE FROM uploads; --"
+EVIL_PERSON = "y'); DROP TABLE falhas; --"
 EVIL_COLUMN = 'v""; DROP TABLE falhas; --'
 GOOD = "2024-0210001,T-CROSS,K2K2,DHS,PCEQS709,FHQWRAP,ROD,RISCADO,2,2024-01-09 06:00:00"
 COLUMNS = "KNR,MODELO,COR,MOTOR,ESTACAO,USUARIO,HALLE,FALHA,S_GROUP_ID,DATA"
@@ -38,8 +39,8 @@ def test_names_and_values_that_are_queries_are_kept_as_text(ticks: Ticks) -> Non
     ticks.drop(
         f"{EVIL}.csv",
         f'{COLUMNS},"{EVIL_COLUMN}"\n'
-        f'2024-0210002,T-CROSS,K2K2,DHS,"{EVIL}","{EVIL}",ROD,"{EVIL}",2,2024-01-09 06:00:00,"{EVIL}"\n'
-        f'"{EVIL}",T-CROSS,K2K2,DHS,"{EVIL}","{EVIL}","{EVIL}","{EVIL}","{EVIL}","{EVIL}","{EVIL}"\n'
+        f'2024-0210002,T-CROSS,K2K2,DHS,"{EVIL}","{EVIL_PERSON}",ROD,"{EVIL}",2,2024-01-09 06:00:00,"{EVIL}"\n'
+        f'"{EVIL}",T-CROSS,K2K2,DHS,"{EVIL}","{EVIL_PERSON}","{EVIL}","{EVIL}","{EVIL}","{EVIL}","{EVIL}"\n'
         f'2024-0210003,"{EVIL}"\n',
     )
     (run,) = ticks.run(ticks.tick())

@@ -256,7 +256,7 @@ def test_a_corrected_row_keeps_its_person_and_nobody_is_named(plant):
     )
     file, rows = exported(plant, "falhas")
     assert [row["USUARIO"] for row in rows] == [pseudonyms(b"key")("FHQWRAP"), ""]
-    assert rows[1]["AS_READ"] == "2023-2056234 | T-CROSS | K2K2 | DHS | PCEQS709 … the rest may name a person"
+    assert rows[1]["AS_READ"] == f"2023-2056234 | {TEN} … the rest may name a person"
     shown = [
         file.read_text("utf-8"),
         plant.see(quarantine.listing, 10).to_csv(),
