@@ -54,7 +54,7 @@ class Resultados(pa.DataFrameModel):
     DATA: pd.Timestamp = pa.Field(
         ge=_EARLIEST,
         description="When it was measured.",
-        metadata={"key": True, "required": True, "unit": "plant's local time"},
+        metadata={"key": True, "required": True, "unit": "plant's local time, to the second"},
     )
 
 
@@ -89,7 +89,7 @@ class Falhas(pa.DataFrameModel):
     DATA: pd.Timestamp = pa.Field(
         ge=_EARLIEST,
         description="When it was recorded.",
-        metadata={"key": True, "required": True, "unit": "plant's local time"},
+        metadata={"key": True, "required": True, "unit": "plant's local time, to the second"},
     )
 
 
@@ -105,7 +105,7 @@ class Status(pa.DataFrameModel):
     DATA: pd.Timestamp = pa.Field(
         ge=_EARLIEST,
         description="When the vehicle passed.",
-        metadata={"key": True, "required": True, "unit": "plant's local time"},
+        metadata={"key": True, "required": True, "unit": "plant's local time, to the second"},
     )
 
 
