@@ -59,14 +59,14 @@ class _Child:
 class ReaderProcess:
     """Calls functions in a child process. Starts nothing before the first call.
 
-    Args:
+    Attributes:
         memory: bytes that the child may hold while it works.
         seconds: how long one call may take.
     """
 
     def __init__(self, memory: int, seconds: float) -> None:
         """Keep the limits."""
-        self._memory, self._seconds = memory, seconds
+        self.memory, self.seconds = memory, seconds
         self._child: _Child | None = None
         # Held by the thread that uses the child: only that thread may put the child away.
         self._turn = threading.Lock()
@@ -137,13 +137,13 @@ class ReaderProcess:
         return self._child
 
     def _answer(self, child: _Child) -> tuple[Any, BaseException | None]:
-        end = time.monotonic() + self._seconds
+        end = time.monotonic() + self.seconds
         while not child.connection.poll(_POLL_SECONDS):
-            if (held := child.memory) > self._memory:
-                gibs = f"{held / 2**30:.1f} GiB; {self._memory / 2**30:.1f} GiB are allowed"
+            if (held := child.memory) > self.memory:
+                gibs = f"{held / 2**30:.1f} GiB; {self.memory / 2**30:.1f} GiB are allowed"
                 raise _beyond("memory", gibs, "READING_MEMORY")
             if time.monotonic() > end:
-                raise _beyond("time", f"more than the {self._seconds / 60:g} minutes allowed", "READING_MINUTES")
+                raise _beyond("time", f"more than the {self.seconds / 60:g} minutes allowed", "READING_MINUTES")
         return cast(tuple[Any, BaseException | None], child.connection.recv())
 
 

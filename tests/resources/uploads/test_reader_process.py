@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -185,27 +186,41 @@ def test_closing_ends_a_call_of_another_thread_and_the_next_call_starts_another_
 def test_a_reader_that_stands_still_is_stopped_and_the_next_file_read(
     read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess]
 ) -> None:
-    by = reader(seconds=3)
+    by = reader()
     stuck = by.call(os.getpid)
     os.kill(stuck, signal.SIGSTOP)
+    by.seconds = 3
     refused = read("a.csv", STATUS, by)
     assert isinstance(refused, Refused)
     assert "more than the 0.05 minutes allowed" in refused.reason
     assert "FAILURE_PLATFORM_READING_MINUTES" in refused.reason
     assert not psutil.pid_exists(stuck)
+    by.seconds = 60
     assert isinstance(read("b.csv", OTHER, by), ParsedUpload)
 
 
 @pytest.mark.parametrize("blow", [signal.SIGSEGV, signal.SIGKILL])
 def test_a_reader_that_dies_is_told_by_its_signal_and_the_next_file_read(
-    read: Callable[..., ParsedUpload | Refused], reader: Callable[..., ReaderProcess], blow: signal.Signals
+    read: Callable[..., ParsedUpload | Refused],
+    reader: Callable[..., ReaderProcess],
+    monkeypatch: pytest.MonkeyPatch,
+    blow: signal.Signals,
 ) -> None:
     """A crash in native code, or the system short of memory, costs one upload and not the platform."""
+
     by = reader()
     struck = by.call(os.getpid)
     os.kill(struck, signal.SIGSTOP)
-    threading.Timer(0.2, strike, (struck, blow)).start()
-    refused = read("a.csv", STATUS, by)
+    call = by.call
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        # Begun here: earlier, the child may be gone before it is asked for the file, and another one started.
+        threading.Timer(0.2, strike, (struck, blow)).start()
+        return call(*args, **kwargs)
+
+    with monkeypatch.context() as during:
+        during.setattr(by, "call", called)
+        refused = read("a.csv", STATUS, by)
     assert isinstance(refused, Refused)
     assert blow.name in refused.reason
     assert isinstance(read("b.csv", OTHER, by), ParsedUpload)
