@@ -91,7 +91,7 @@ def vehicles_asset(
             platform.lake,
             target,
             **description_options(settings, CODE_VERSION),
-            rebuild_reason="somebody asked for it" if config.describe_all else None,
+            rebuild_reason="requested in the run config" if config.describe_all else None,
         )
         version = data_version(update.frame)
         yield dg.MaterializeResult(

@@ -58,8 +58,8 @@ def _home(settings: Settings) -> str | None:
 
 
 def _uploads(settings: Settings) -> str | None:
-    told = Platform(settings).inbox.not_taken(CONTRACTS)
-    return " ".join(str(one) for one in told) or None
+    problems = Platform(settings).inbox.not_taken(CONTRACTS)
+    return " ".join(str(one) for one in problems) or None
 
 
 def _disk(settings: Settings) -> str | None:

@@ -1,4 +1,4 @@
-"""What lies among the uploads and cannot be taken: how it is recognised, and what a person is told of it."""
+"""What lies among the uploads and cannot be taken: how it is recognised, and the reason given to a person."""
 
 import difflib
 import errno
@@ -13,7 +13,7 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM)
 # Lower, and Estado would be taken for resultados.
 _RESEMBLES = 0.8
 UPLOADS = "uploads"
-MOST_SAID = 3
+MOST_SHOWN = 3
 RETRY_SECONDS = 10.0
 """How long an unreadable file rests before it is tried again: reading up to a damaged block may take minutes."""
 
@@ -49,10 +49,10 @@ class Blocked:
 
 
 class NotReadableError(Exception):
-    """A file cannot be read now; `not_taken` is what a person is told."""
+    """A file cannot be read now; `not_taken` is the reason given to a person."""
 
     def __init__(self, not_taken: NotTaken) -> None:
-        """Keep what a person is told, which is the message too."""
+        """Keep the reason, which is the message too."""
         super().__init__(str(not_taken))
         self.not_taken = not_taken
 
@@ -81,7 +81,7 @@ def shown_path(*names: str) -> str:
 
 
 def not_readable(kind: str, name: str, error: OSError) -> NotTaken:
-    """Return what is told of a file that cannot be opened, or not read to its end."""
+    """Return the reason for a file that cannot be opened, or not read to its end."""
     if error.errno in _FORBIDDEN:
         action = "Give the user of the platform the right to read it, or close the program that holds it open"
     elif error.errno in _IN_USE:
@@ -93,7 +93,7 @@ def not_readable(kind: str, name: str, error: OSError) -> NotTaken:
 
 
 def not_listed(names: Sequence[str], error: OSError, link: str | None, kind: str | None = None) -> NotTaken:
-    """Return what is told of a folder of uploads that cannot be listed.
+    """Return the reason for a folder of uploads that cannot be listed.
 
     Args:
         names: of the folder, below the folder of uploads; none for that folder itself.
@@ -117,19 +117,19 @@ def not_listed(names: Sequence[str], error: OSError, link: str | None, kind: str
 
 
 def unfinished(kind: str, name: str) -> NotTaken:
-    """Return what is told of a file whose name says that it is still being written."""
+    """Return the reason for a file whose name says that it is still being written."""
     why = "its name says that it is still being written"
     return NotTaken(shown_path(kind, name), why, "Rename it without that ending if it is complete", kind)
 
 
 def no_regular_file(kind: str, name: str, link: bool) -> NotTaken:
-    """Return what is told of something in a kind's folder that is neither a file nor a folder."""
+    """Return the reason for something in a kind's folder that is neither a file nor a folder."""
     why = "it is a link, and links are not followed" if link else "it is no regular file"
     return NotTaken(shown_path(kind, name), why, f"Put the file itself into {shown_path(kind)}", kind)
 
 
 def subfolder(kind: str, name: str, contents: Contents) -> NotTaken | None:
-    """Return what is told of a folder in a kind's folder; None where it holds nothing."""
+    """Return the reason for a folder in a kind's folder; None where it holds nothing."""
     if contents.complete and not contents.files:
         return None
     why = f"subfolders are not searched, and this one holds {contents}"
@@ -137,13 +137,13 @@ def subfolder(kind: str, name: str, contents: Contents) -> NotTaken | None:
 
 
 def stray_file(name: str, kinds: Collection[str]) -> NotTaken:
-    """Return what is told of something that lies in the folder of uploads itself and is no folder."""
+    """Return the reason for something that lies in the folder of uploads itself and is no folder."""
     why = "nothing is picked up at the top of the uploads, since its kind is not known"
     return NotTaken(shown_path(name), why, f"Move it into {_one_of(kinds)}")
 
 
 def stray_folder(name: str, contents: Contents, kinds: Collection[str]) -> NotTaken | None:
-    """Return what is told of a folder that is called like no kind; None where it is empty and resembles none."""
+    """Return the reason for a folder that is called like no kind; None where it is empty and resembles none."""
     near = difflib.get_close_matches(_same_name(name), kinds, n=1, cutoff=_RESEMBLES)
     if near:
         action = f"Perhaps {near[0]} is meant: move its files into {shown_path(near[0])}"
@@ -164,9 +164,9 @@ def due(fresh: Iterable[Sighting], blocked: Mapping[str, Blocked], now: float) -
 
 def in_words(not_taken: Sequence[NotTaken]) -> str:
     """Return a few of them as sentences, and how many more there are."""
-    said = " ".join(str(one) for one in not_taken[:MOST_SAID])
-    more = len(not_taken) - MOST_SAID
-    return f"{said} And {more} more." if more > 0 else said
+    shown = " ".join(str(one) for one in not_taken[:MOST_SHOWN])
+    more = len(not_taken) - MOST_SHOWN
+    return f"{shown} And {more} more." if more > 0 else shown
 
 
 def _one_of(kinds: Collection[str]) -> str:

@@ -26,7 +26,7 @@ HASH_TAG = "failure_platform/file_sha256"
 # Hashing this much takes some 5 seconds; the rest of a large drop waits for the next tick.
 MOST_BYTES_PER_TICK = 2 << 30
 # What is not taken is stored in the cursor, so that each is logged once.
-MOST_TOLD = 100
+MOST_LOGGED = 100
 # The daemon evaluates sensors every 5 seconds. With an interval of 5, every other tick would be milliseconds early.
 TICK_SECONDS = 1
 
@@ -102,17 +102,17 @@ def arrival_sensor(
         resting = {s.name: memory.blocked[s.name] for s in set(fresh).difference(tried)}
         beside = [one for one in inbox.strays(kinds) if one.kind in (None, kind)]
         if not tried and not memory.pending:
-            told = [*seen.not_taken, *(one.not_taken for one in resting.values()), *beside]
-            logged = _log_new(context, told, memory.told)
-            now = replace(memory, blocked=resting, told=logged, compare_inodes=compare)
+            problems = [*seen.not_taken, *(one.not_taken for one in resting.values()), *beside]
+            logged = _log_new(context, problems, memory.logged)
+            now = replace(memory, blocked=resting, logged=logged, compare_inodes=compare)
             if now != memory:
                 context.update_cursor(now.to_cursor())
-            return dg.SkipReason(_with_told(f"no new file in uploads/{kind}", told))
+            return dg.SkipReason(_with_problems(f"no new file in uploads/{kind}", problems))
         known = context.instance.get_dynamic_partitions(str(partitions.name))
         outcomes = run_outcomes(context.instance, inbox, kind, memory.pending, known, clock())
         sleep(settle_seconds if tried else 0)
         scan = receive_settled(inbox, kind, tried, memory.handled, set(known), compare_inodes=compare, now=clock())
-        told = [*scan.not_taken, *(one.not_taken for one in resting.values()), *beside]
+        problems = [*scan.not_taken, *(one.not_taken for one in resting.values()), *beside]
         for receipt in scan.plan.already_in:
             context.log.info(f"'{receipt.name}' is already in, as {receipt.key}; nothing to do.")
         for first, *_ in outcomes.again:
@@ -125,12 +125,12 @@ def arrival_sensor(
         return dg.SensorResult(
             run_requests=list(requests.values()),
             dynamic_partitions_requests=add_requests(partitions, scan.plan),
-            skip_reason=None if requests else _with_told(_skip_reason(scan, len(outcomes.pending)), told),
+            skip_reason=None if requests else _with_problems(_skip_reason(scan, len(outcomes.pending)), problems),
             cursor=Memory(
                 scan.handled,
                 {**outcomes.pending, **requested},
                 {**resting, **scan.blocked},
-                _log_new(context, told, memory.told),
+                _log_new(context, problems, memory.logged),
                 scan.compare_inodes,
             ).to_cursor(),
         )
@@ -271,13 +271,15 @@ def _skip_reason(scan: FolderScan, runs: int) -> str:
     return f"no new file; {runs} runs have not ended yet" if runs else "no new file"
 
 
-def _with_told(reason: str, told: Sequence[NotTaken]) -> str:
-    return f"{reason}; {len(told)} not taken: {in_words(told)}" if told else reason
+def _with_problems(reason: str, problems: Sequence[NotTaken]) -> str:
+    return f"{reason}; {len(problems)} not taken: {in_words(problems)}" if problems else reason
 
 
-def _log_new(context: dg.SensorEvaluationContext, told: Iterable[NotTaken], before: Collection[str]) -> Sequence[str]:
-    """Log what was not told at the last tick, and return what is told now."""
-    lines = [str(one) for one in told][:MOST_TOLD]
+def _log_new(
+    context: dg.SensorEvaluationContext, problems: Iterable[NotTaken], before: Collection[str]
+) -> Sequence[str]:
+    """Log what was not logged at the last tick, and return all that is reported now."""
+    lines = [str(one) for one in problems][:MOST_LOGGED]
     for line in lines:
         if line not in before:
             context.log.warning(f"Not taken: {line}")

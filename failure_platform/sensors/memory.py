@@ -16,14 +16,14 @@ class Memory:
         handled: handled files by name.
         pending: requested runs that have not ended, by run key.
         blocked: files that could not be read, by name.
-        told: what was logged as not taken, so that it is logged once.
+        logged: what was logged as not taken, so that it is logged once.
         compare_inodes: whether another inode shows that a file was replaced (see `domain.arrivals.inodes_change`).
     """
 
     handled: Mapping[str, Sighting]
     pending: Mapping[str, PendingRun]
     blocked: Mapping[str, Blocked] = field(default_factory=dict)
-    told: Sequence[str] = ()
+    logged: Sequence[str] = ()
     compare_inodes: bool = True
 
     @staticmethod
@@ -32,12 +32,12 @@ class Memory:
         stored = json.loads(cursor or "{}")
         return Memory(
             {name: Sighting(name, *facts) for name, facts in stored.get("handled", {}).items()},
-            {run_key: PendingRun(*facts) for run_key, facts in stored.get("asked", {}).items()},
+            {run_key: PendingRun(*facts) for run_key, facts in stored.get("pending", {}).items()},
             {
-                name: Blocked(Sighting(name, *facts), NotTaken(*told), tried_at)
-                for name, (facts, told, tried_at) in stored.get("blocked", {}).items()
+                name: Blocked(Sighting(name, *facts), NotTaken(*reason), tried_at)
+                for name, (facts, reason, tried_at) in stored.get("blocked", {}).items()
             },
-            stored.get("told", []),
+            stored.get("logged", []),
             stored.get("compare_inodes", True),
         )
 
@@ -46,12 +46,12 @@ class Memory:
         return json.dumps(
             {
                 "handled": {name: astuple(sighting)[1:] for name, sighting in sorted(self.handled.items())},
-                "asked": {run_key: astuple(run) for run_key, run in self.pending.items()},
+                "pending": {run_key: astuple(run) for run_key, run in self.pending.items()},
                 "blocked": {
                     name: (astuple(one.sighting)[1:], astuple(one.not_taken), one.tried_at)
                     for name, one in self.blocked.items()
                 },
-                "told": list(self.told),
+                "logged": list(self.logged),
                 "compare_inodes": self.compare_inodes,
             }
         )

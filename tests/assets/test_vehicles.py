@@ -49,7 +49,7 @@ def test_it_says_how_many_vehicles_were_described_and_why(home):
     )
     home.take(upload("status", event(4, -5, "M620")))
     assert home.page()[0]["described anew"].startswith(f"1 of {VEHICLES} vehicles: those that 1 new uploads touch")
-    assert home.page(describe_all=True)[0]["described anew"] == f"{everyone} somebody asked for it."
+    assert home.page(describe_all=True)[0]["described anew"] == f"{everyone} requested in the run config."
 
 
 def test_vehicles_without_prediction_point_are_counted_by_a_stated_rule(home):

@@ -1,4 +1,4 @@
-"""Promises about what a person is told of a file or folder that is not taken."""
+"""Promises about what a person is problems of a file or folder that is not taken."""
 
 import errno
 
@@ -6,7 +6,7 @@ import pytest
 
 from failure_platform.domain.arrivals import Sighting, is_clutter, is_upload
 from failure_platform.domain.not_taken import (
-    MOST_SAID,
+    MOST_SHOWN,
     RETRY_SECONDS,
     Blocked,
     Contents,
@@ -39,18 +39,18 @@ KINDS = ("resultados", "falhas", "status")
     ],
 )
 def test_the_kind_that_is_meant_is_suggested_and_no_other(name: str, kind: str | None) -> None:
-    """Misspelt, in another case, with an accent or a year; what resembles none is told with all of them."""
-    told = stray_folder(name, Contents(("a.csv",), 1), KINDS)
-    assert told is not None
-    assert told.kind == kind
-    assert told.path == f"uploads/{name}"
-    folders = [f"uploads/{one}" for one in KINDS if f"uploads/{one}" in told.what_to_do]
+    """Misspelt, in another case, with an accent or a year; what resembles none is problems with all of them."""
+    problems = stray_folder(name, Contents(("a.csv",), 1), KINDS)
+    assert problems is not None
+    assert problems.kind == kind
+    assert problems.path == f"uploads/{name}"
+    folders = [f"uploads/{one}" for one in KINDS if f"uploads/{one}" in problems.what_to_do]
     assert folders == ([f"uploads/{kind}"] if kind else [f"uploads/{one}" for one in KINDS])
 
 
 @pytest.mark.fault(89)
 def test_an_empty_folder_is_nobodys_loss_unless_it_is_misspelt() -> None:
-    """A folder that waits for files under a wrong name is told before the first file is lost in it."""
+    """A folder that waits for files under a wrong name is problems before the first file is lost in it."""
     assert subfolder("status", "old", Contents()) is None
     assert stray_folder("old", Contents(), KINDS) is None
     assert stray_folder("Falha", Contents(), KINDS) is not None
@@ -74,11 +74,11 @@ def test_what_only_resembles_clutter_is_an_upload(name: str) -> None:
 @pytest.mark.parametrize("number", [*errno.errorcode, None])
 def test_whatever_the_system_answers_is_told_with_path_reason_and_what_to_do(number: int | None) -> None:
     error = OSError(number, "strange answer") if number else OSError("strange answer")
-    for told in (not_readable("status", "a\n.csv", error), not_listed(["status"], error, None, "status")):
-        assert told.path.startswith("uploads/status")
-        assert "strange answer" in told.why or number == errno.ENOTDIR
-        assert told.what_to_do
-        assert str(told).isprintable()
+    for problems in (not_readable("status", "a\n.csv", error), not_listed(["status"], error, None, "status")):
+        assert problems.path.startswith("uploads/status")
+        assert "strange answer" in problems.why or number == errno.ENOTDIR
+        assert problems.what_to_do
+        assert str(problems).isprintable()
 
 
 @pytest.mark.fault(85)
@@ -94,6 +94,6 @@ def test_an_unreadable_file_rests_until_its_time_or_until_it_changes() -> None:
 
 
 def test_of_many_only_a_few_are_said_and_the_others_counted() -> None:
-    told = [stray_file(f"{number}.csv", KINDS) for number in range(MOST_SAID + 4)]
-    assert in_words(told).endswith("And 4 more.")
-    assert in_words(told[:MOST_SAID]).count("uploads/") == MOST_SAID * (1 + len(KINDS))
+    problems = [stray_file(f"{number}.csv", KINDS) for number in range(MOST_SHOWN + 4)]
+    assert in_words(problems).endswith("And 4 more.")
+    assert in_words(problems[:MOST_SHOWN]).count("uploads/") == MOST_SHOWN * (1 + len(KINDS))

@@ -16,7 +16,9 @@ from failure_platform.domain.figures.plotting import (
 
 def calibration_png(comparison: Comparison) -> bytes:
     """Plot the calibration curves: observed failure rate by mean predicted probability, in ten bins of vehicles."""
-    figure, (axes,) = new_figure(f"Calibration: what was said against what happened\n{counts_text(comparison)}", 5.4)
+    figure, (axes,) = new_figure(
+        f"Calibration: predicted probability against share of failures\n{counts_text(comparison)}", 5.4
+    )
     largest = 0.01
     for name, style in MODEL_STYLES.items():
         if name in comparison.curves and comparison.curves[name].calibration:
@@ -33,7 +35,7 @@ def calibration_png(comparison: Comparison) -> bytes:
     axes.set(
         xlim=(0, limit),
         ylim=(0, limit),
-        xlabel="mean probability said",
+        xlabel="mean predicted probability",
         ylabel="share that failed (tenths of vehicles)",
     )
     axes.legend(loc="upper left", framealpha=0.9, edgecolor="none")

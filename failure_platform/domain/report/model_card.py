@@ -131,10 +131,10 @@ def _purpose(target: Target) -> str:
     halle = f"HALLE {', '.join(target.halle)}" if target.halle else "any HALLE"
     return (
         f"## What it is for\n\n{target.description}\n\n"
-        f"Target `{target.name}`: asked when a vehicle first reaches status {target.prediction_point}; a failure is a "
-        f"falha of {halle} ({groups}) within {target.horizon.total_seconds() / 86400:g} days after it. It gives a "
-        "probability per vehicle, to choose which vehicles to look at first. It does not release a vehicle from its "
-        "test."
+        f"Target `{target.name}`: predicted when a vehicle first reaches status {target.prediction_point}; "
+        f"a failure is a falha of {halle} ({groups}) within {target.horizon.total_seconds() / 86400:g} days after it. "
+        "It gives a probability per vehicle, to choose which vehicles to look at first. It does not release a vehicle "
+        "from its test."
     )
 
 

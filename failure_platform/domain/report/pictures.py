@@ -100,7 +100,7 @@ def _metric_pictures(comparison: Comparison) -> tuple[Picture, ...]:
         ),
         Picture(
             "calibration",
-            "Points on the dotted line: of the vehicles told 10 %, one in ten failed. Below the line the model "
+            "Points on the dotted line: of the vehicles predicted at 10 %, one in ten failed. Below the line the model "
             "promises too many failures, above it too few.",
             f"Calibration curves. {_both(comparison, 'calibration_error', 'Calibration error')}",
             calibration_png(comparison),

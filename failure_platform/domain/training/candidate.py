@@ -39,7 +39,7 @@ class NoCandidate:
 
     @property
     def blocked(self) -> Blocked:
-        """What is stored and told of it."""
+        """What is stored and shown of it."""
         if self.audit is None:
             return Blocked("trainable", self.reason, (), "Do that, and run failure-platform process again.")
         findings = self.audit.blocking

@@ -110,7 +110,11 @@ def facts_of(
         setting=best.record.setting,
         search={"kind": recipe.search, "trials": result.n_trials, "ended": result.ended, "seconds": result.seconds},
         features={"kept": data.x.shape[1], "constant": data.kept.constant, "rare": data.kept.rare},
-        calibration={"asked": recipe.calibration, "method": calibration.method, "log_losses": calibration.log_losses},
+        calibration={
+            "requested": recipe.calibration,
+            "method": calibration.method,
+            "log_losses": calibration.log_losses,
+        },
         balance=best.balance,
         probabilities=probabilities,
         aim=recipe.aim.as_dict(recipe.inspections_per_day),

@@ -79,8 +79,8 @@ def hall_days(evidence: Evidence, wanted: ir.Table, *, groups_needed: bool = Fal
     runs = days.mutate(seen=seen, run=seen.sum().over(upto))
     silent = runs.expected.sum(where=runs.seen == 0).over(ibis.window(group_by=["use", "HALLE", "run"]))
     runs = runs.mutate(silent=silent.fill_null(0.0))
-    told = runs.filter(runs.counts & ((runs.seen == 1) | (runs.silent <= SURPRISE)))
-    return told.select("use", "HALLE", "day", "thin")
+    reliable = runs.filter(runs.counts & ((runs.seen == 1) | (runs.silent <= SURPRISE)))
+    return reliable.select("use", "HALLE", "day", "thin")
 
 
 def _reported(evidence: Evidence, judged: ir.Table, declared: ir.Table) -> ir.Table:

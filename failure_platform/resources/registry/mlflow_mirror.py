@@ -185,7 +185,7 @@ def _describe(
 
 
 def _gate_result(line: DecisionLine) -> str:
-    return f" (the gates said: {line.evidence['advice']})" if line.evidence else ""
+    return f" (the gates advised: {line.evidence['advice']})" if line.evidence else ""
 
 
 def _aliases(

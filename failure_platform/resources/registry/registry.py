@@ -50,7 +50,7 @@ class LoadedModel:
 
 
 class Registry:
-    """The versions in one models folder and the rows about them in one lake. Nothing is touched before it is asked."""
+    """The versions in one models folder and the rows about them in one lake. Making one touches nothing."""
 
     def __init__(self, models_folder: Path, lake: LakeDoor) -> None:
         """Keep where things are."""
@@ -162,7 +162,7 @@ class Registry:
         """Keep a comparison and return it; the one that is there when the same was compared on the same holdout before.
 
         Raises ComparisonRefusedError when a side is no version of the target, or when the holdout was used by others
-        since `uses` was asked, so that the comparison was made at too generous a level.
+        since `uses` was read, so that the comparison was made at too generous a level.
         """
         with self._lake.write() as con:
             tables.create(con)

@@ -1,4 +1,4 @@
-"""Lists upload folders and opens their files; what the system refuses becomes something that a person is told."""
+"""Lists upload folders and opens their files; what the system refuses becomes a line for a person."""
 
 import errno
 import os
@@ -35,20 +35,20 @@ class Listing:
 
 
 def listing(uploads: Path, kind: str) -> Listing:
-    """Scan the folder of a kind. Never raises: a folder that cannot be listed is told."""
+    """Scan the folder of a kind. Never raises: a folder that cannot be listed is reported."""
     files: list[Sighting] = []
-    told: list[NotTaken] = []
+    problems: list[NotTaken] = []
     try:
         with os.scandir(uploads / kind) as entries:
             for entry in entries:
                 if not is_clutter(entry.name):
                     found = _classified(kind, entry)
                     files += [found] if isinstance(found, Sighting) else []
-                    told += [found] if isinstance(found, NotTaken) else []
+                    problems += [found] if isinstance(found, NotTaken) else []
     except OSError as error:
-        told.append(_not_listed(uploads, kind, error))
-        return Listing(_by_name(files), tuple(told), complete=False)
-    return Listing(_by_name(files), tuple(sorted(told, key=lambda one: one.path)), complete=True)
+        problems.append(_not_listed(uploads, kind, error))
+        return Listing(_by_name(files), tuple(problems), complete=False)
+    return Listing(_by_name(files), tuple(sorted(problems, key=lambda one: one.path)), complete=True)
 
 
 def strays(uploads: Path, kinds: Collection[str]) -> list[NotTaken]:
@@ -59,21 +59,21 @@ def strays(uploads: Path, kinds: Collection[str]) -> list[NotTaken]:
     except OSError as error:
         # A new home has no folder of uploads yet.
         return [_not_listed(uploads, None, error)] if os.path.lexists(uploads) else []
-    told = [_stray(entry, uploads, kinds) for entry in sorted(found, key=lambda e: e.name)]
-    return [one for one in told if one is not None]
+    problems = [_stray(entry, uploads, kinds) for entry in sorted(found, key=lambda e: e.name)]
+    return [one for one in problems if one is not None]
 
 
 def unreadable(uploads: Path, kind: str, names: Iterable[str]) -> list[NotTaken]:
     """Return those of the files that cannot be opened now; nothing is read of the others."""
-    told = []
+    problems = []
     for name in names:
         try:
             os.close(opened(uploads / kind / name))
         except FileNotFoundError:
             continue
         except OSError as error:
-            told.append(not_taken.not_readable(kind, name, error))
-    return told
+            problems.append(not_taken.not_readable(kind, name, error))
+    return problems
 
 
 def chunks(folder: Path, name: str) -> Iterator[bytes]:
@@ -132,7 +132,7 @@ def _by_name(files: Iterable[Sighting]) -> tuple[Sighting, ...]:
 
 
 def _classified(kind: str, entry: "os.DirEntry[str]") -> Sighting | NotTaken | None:
-    """Return an entry of a kind's folder as a file, or as what is told of it; None where there is nothing to tell."""
+    """Return an entry of a kind's folder as a file or as not taken; None where it needs no attention."""
     try:
         if entry.is_file(follow_symlinks=False):
             if is_unfinished(entry.name):
@@ -183,7 +183,7 @@ def _contents(folder: Path) -> Contents:
 
 
 def _not_listed(uploads: Path, kind: str | None, error: OSError) -> NotTaken:
-    """Return what is told of a folder that cannot be listed: the kind's, or the one above where that is at fault."""
+    """Return the reason for a folder that cannot be listed: the kind's, or the one above where that is at fault."""
     names = () if kind is None or not os.path.isdir(uploads) else (kind,)  # noqa: PTH112 - is_dir may raise
     folder, link = uploads.joinpath(*names), None
     with suppress(OSError):

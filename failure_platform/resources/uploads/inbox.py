@@ -44,7 +44,7 @@ class Inbox:
     def folder(self, kind: str) -> Path:
         """Return the folder into which files of this kind are dropped; it is made if it does not exist.
 
-        What stands in its way is told by `scan`. Behind a link to a share nothing is made: that is not the home.
+        What stands in its way is reported by `scan`. Behind a link to a share nothing is made: that is not the home.
         """
         folder = self.uploads / kind
         with suppress(OSError):
@@ -72,14 +72,14 @@ class Inbox:
             kinds: every kind.
             known: kind, shown name and size of files that need not be tried, since they were received before.
         """
-        told = self.strays(kinds)
+        problems = self.strays(kinds)
         for kind in kinds:
             if not os.path.lexists(self.uploads / kind):
                 continue
             listed = folders.listing(self.uploads, kind)
             new = [s.name for s in listed.files if (kind, shown_name(s.name), s.size) not in known]
-            told += [*listed.not_taken, *folders.unreadable(self.uploads, kind, new)]
-        return list(dict.fromkeys(told))
+            problems += [*listed.not_taken, *folders.unreadable(self.uploads, kind, new)]
+        return list(dict.fromkeys(problems))
 
     def receive(self, kind: str, sighting: Sighting) -> Receipt | None:
         """Hash a file and return its receipt; where the content was received before, the earlier receipt.

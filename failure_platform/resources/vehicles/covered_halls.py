@@ -28,8 +28,8 @@ def covered_halls(
         f"SELECT HALLE FROM {FALHAS_DAYS} WHERE HALLE <> '' GROUP BY HALLE ORDER BY sum(vehicles) DESC, HALLE LIMIT ?",
         [_MOST_HALLS],
     ).fetchall()
-    asked = sorted({hall for target in targets for hall in target.halle})
-    halls = tuple(dict.fromkeys([*asked, *(hall for (hall,) in counted)]))
+    needed = sorted({hall for target in targets for hall in target.halle})
+    halls = tuple(dict.fromkeys([*needed, *(hall for (hall,) in counted)]))
     days = con.execute(_hall_sql(next(iter(targets)), declared, halls)).df()
     return coverage_strip(days.assign(day=days["day"].dt.date), halls, first, last)
 
