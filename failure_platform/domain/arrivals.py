@@ -1,9 +1,9 @@
 """The identity of an upload, and the decisions of the arrival sensors about the files in an upload folder."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 State = Literal["received", "merged", "refused", "withdrawn"]
@@ -19,6 +19,7 @@ _CLUTTER = re.compile(
 _UNFINISHED = re.compile(r"\.(part|partial|tmp|crdownload|filepart|swp)$", re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 70
+_KEY_TIME = "%Y%m%dT%H%M%S"
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,19 @@ def upload_key(kind: str, name: str, sha256: str, received_at: datetime) -> str:
     the ledger of all kinds is one table, and one file may be dropped into several folders at the same second.
     """
     safe = _UNSAFE.sub("-", name).strip("-.")[-_LONGEST_NAME:] or "upload"
-    return f"{received_at:%Y%m%dT%H%M%S}_{kind}_{safe}_{sha256[:8]}"
+    return f"{received_at:{_KEY_TIME}}_{kind}_{safe}_{sha256[:8]}"
+
+
+def received_between(keys: Collection[str]) -> tuple[datetime, datetime] | None:
+    """Return the first second and the end of the last in which uploads were received, by their keys alone.
+
+    None where there is no key, or one that `upload_key` did not make.
+    """
+    try:
+        times = [datetime.strptime(key.split("_")[0], _KEY_TIME) for key in keys]
+    except ValueError:
+        return None
+    return (min(times), max(times) + timedelta(seconds=1)) if times else None
 
 
 def unhandled(

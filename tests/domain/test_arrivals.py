@@ -14,6 +14,7 @@ from failure_platform.domain.arrivals import (
     groups,
     is_upload,
     plan,
+    received_between,
     settled,
     unhandled,
     upload_key,
@@ -36,6 +37,14 @@ def test_any_file_name_gives_a_key_of_plain_characters(name: str) -> None:
     assert key.startswith("20261102T063000_falhas_")
     assert key.endswith("_01234567")
     assert len(key) <= 110
+
+
+@given(st.lists(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)), min_size=1))
+def test_the_keys_of_uploads_tell_when_they_were_received(times: list[datetime]) -> None:
+    """The ledger is searched by this time: a line outside it would not be found."""
+    first, last = received_between([upload_key("falhas", "a.csv", "ab" * 32, at) for at in times]) or (WHEN, WHEN)
+    assert first <= min(times) <= max(times) < last
+    assert received_between(["another_key"]) is received_between([]) is None
 
 
 @pytest.mark.fault(10)

@@ -8,6 +8,7 @@ import duckdb
 import ibis
 import pandas as pd
 
+from failure_platform.domain.arrivals import received_between
 from failure_platform.domain.contracts import CONTRACTS, Contract
 from failure_platform.domain.ledger import LEDGER_COLUMNS, UploadLine
 from failure_platform.domain.rows.validation import breaking_rows
@@ -24,12 +25,22 @@ def ledger(con: duckdb.DuckDBPyConnection, kind: str | None = None) -> list[Uplo
 
 def ledger_lines(con: duckdb.DuckDBPyConnection, kind: str, keys: Collection[str]) -> list[UploadLine]:
     """Return the lines of some uploads of a kind in order of arrival; those that have none are left out."""
-    return _lines(con, f"WHERE kind = ? AND {sql_text.one_of('upload', keys)}", [kind])
+    return _lines(con, f"WHERE kind = ? AND {of_uploads(keys)}", [kind])
 
 
 def ledger_line(con: duckdb.DuckDBPyConnection, key: str) -> UploadLine | None:
     """Return the line of an upload, or None where the ledger has none."""
-    return next(iter(_lines(con, "WHERE upload = ?", [key])), None)
+    return next(iter(_lines(con, f"WHERE {of_uploads([key])}", [])), None)
+
+
+def of_uploads(keys: Collection[str]) -> str:
+    """Return the condition of the ledger lines of some uploads, in literals.
+
+    Of a line among 100,000, the time is found in a quarter of the time that the key is, so both are given.
+    """
+    within = received_between(keys)
+    time = f"{sql_text.between(*within, column='received_at')} AND " if within is not None else ""
+    return f"({time}{sql_text.one_of('upload', keys)})"
 
 
 def ledger_lines_called(con: duckdb.DuckDBPyConnection, text: str) -> list[UploadLine]:
@@ -96,18 +107,16 @@ def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] 
     found: list[tuple[str, str, int, int]] = []
     of_kind = defaultdict[str, list[str]](list)
     if uploads is not None:
-        for key, kind in con.execute(
-            f"SELECT upload, kind FROM uploads WHERE {sql_text.one_of('upload', uploads)}"
-        ).fetchall():
+        for key, kind in con.execute(f"SELECT upload, kind FROM uploads WHERE {of_uploads(uploads)}").fetchall():
             of_kind[kind].append(key)
     for contract in CONTRACTS.values():
         kind, superseded = sql_text.name(contract.kind), sql_text.name(superseded_table(contract))
-        of_these = within = "true"
+        of_these = of_ledger = within = "true"
         if uploads is not None:
             lines = [*of_kind[contract.kind], *_replaced_by(con, contract, of_kind[contract.kind])]
             if not lines:
                 continue
-            of_these, within = sql_text.one_of("upload", lines), _span(con, lines)
+            of_these, of_ledger, within = sql_text.one_of("upload", lines), of_uploads(lines), _span(con, lines)
         found += con.execute(
             f"""
             WITH held AS (
@@ -118,14 +127,14 @@ def ledger_disagreements(con: duckdb.DuckDBPyConnection, uploads: Sequence[str] 
             ), noted AS (
                 SELECT upload, unnest(['merged', 'superseded', 'quarantined']) AS fate,
                     unnest([merged, superseded, quarantined]) AS number
-                FROM uploads WHERE kind = $kind AND {of_these}
+                FROM uploads WHERE kind = $kind AND {of_ledger}
             )
             SELECT upload, fate, coalesce(noted.number, 0), coalesce(held.number, 0)
             FROM noted FULL JOIN held USING (upload, fate)
             WHERE coalesce(noted.number, 0) <> coalesce(held.number, 0)
             UNION ALL
             SELECT upload, 'in all', rows_in, merged + duplicate + superseded + quarantined
-            FROM uploads WHERE kind = $kind AND {of_these} AND rows_in <> merged + duplicate + superseded + quarantined
+            FROM uploads WHERE kind = $kind AND {of_ledger} AND rows_in <> merged + duplicate + superseded + quarantined
         """,
             {"kind": contract.kind},
         ).fetchall()
@@ -191,7 +200,7 @@ def state_hash(con: duckdb.DuckDBPyConnection, contract: Contract) -> str:
 def _span(con: duckdb.DuckDBPyConnection, uploads: Sequence[str]) -> str:
     """Return the condition of the time that uploads cover, in literals, so that row groups outside it are skipped."""
     first, last = con.execute(
-        f"SELECT min(first_data), max(last_data) FROM uploads WHERE {sql_text.one_of('upload', uploads)}"
+        f"SELECT min(first_data), max(last_data) FROM uploads WHERE {of_uploads(uploads)}"
     ).fetchall()[0]
     return sql_text.between(first, last) if first is not None else "false"
 

@@ -9,7 +9,6 @@ import duckdb
 from failure_platform.domain.arrivals import Upload
 from failure_platform.domain.ledger import LEDGER_COLUMNS, UploadLine, line_of
 from failure_platform.resources.lake import views
-from failure_platform.resources.storage import sql_text
 
 
 class LedgerError(Exception):
@@ -18,7 +17,7 @@ class LedgerError(Exception):
 
 def write_lines(con: duckdb.DuckDBPyConnection, lines: Sequence[UploadLine]) -> None:
     """Write the lines of uploads in the place of those that they have."""
-    con.execute(f"DELETE FROM uploads WHERE {sql_text.one_of('upload', [line.key for line in lines])}")
+    con.execute(f"DELETE FROM uploads WHERE {views.of_uploads([line.key for line in lines])}")
     marks = ", ".join("?" for _ in LEDGER_COLUMNS)
     for line in lines:
         values = line.columns() | {"understood": json.dumps(line.understood, ensure_ascii=False)}

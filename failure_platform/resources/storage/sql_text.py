@@ -35,6 +35,6 @@ def file(path: Path) -> str:
     return text(str(path).translate(_GLOB))
 
 
-def between(first: datetime, last: datetime) -> str:
-    """Return the condition of a span of DATA, in literals: row groups outside it are skipped."""
-    return f"\"DATA\" BETWEEN TIMESTAMP '{first.isoformat(' ')}' AND TIMESTAMP '{last.isoformat(' ')}'"
+def between(first: datetime, last: datetime, column: str = "DATA") -> str:
+    """Return the condition of a span of time, in literals: row groups outside it are skipped."""
+    return f"{name(column)} BETWEEN TIMESTAMP '{first.isoformat(' ')}' AND TIMESTAMP '{last.isoformat(' ')}'"
