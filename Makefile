@@ -50,8 +50,8 @@ up: setup ## start the platform on the uploads in ./data/uploads
 test: setup browser ## the tests (under 10 minutes)
 	$(BIN)/python -m pytest -m "not slow and not sequence" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-test-slow: setup browser ## the longer proofs
-	$(BIN)/python -m pytest -m "slow and not sequence"
+test-slow: setup browser ## the longer proofs, and the property tests with ten times as many examples
+	$(BIN)/python -m pytest -m "(slow or hypothesis) and not sequence" --hypothesis-profile=thorough
 
 test-sequence: setup-sequence ## the tests of the sequence model
 	$(BIN)/python -m pytest -m sequence

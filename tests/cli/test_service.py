@@ -54,7 +54,9 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     home = tmp_path_factory.mktemp("live") / "home"
     home.mkdir()
     # Few vehicles, so few failures: enough for a verdict of a test, not of a plant.
-    (home / "settings.toml").write_text("min_failures_to_judge = 5\n")
+    (home / "settings.toml").write_text(
+        "min_failures_to_judge = 5\n[training]\nfamilies = ['prior', 'logistic_regression']\n"
+    )
     settings = Settings(home=home, port=0)
     with service.running(settings) as started, instance.opened(settings) as dagster:
         running = Live(started.url, Platform(settings), dagster)

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
@@ -20,13 +20,14 @@ from failure_platform.domain.metrics import (
     calibration_error,
     measure,
 )
+from support.examples import examples
 
 VEHICLES = st.lists(
     st.tuples(st.booleans(), st.integers(1, 9), st.integers(0, 2), st.integers(0, 3)), min_size=1, max_size=24
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(vehicles=VEHICLES, threshold=st.integers(0, 10), capacity=st.integers(1, 4))
 def test_the_fast_figures_of_a_resample_are_the_plain_ones_of_the_vehicles_drawn(
     vehicles: list[tuple[bool, int, int, int]], threshold: int, capacity: int
@@ -44,7 +45,7 @@ def test_the_fast_figures_of_a_resample_are_the_plain_ones_of_the_vehicles_drawn
     assert fast == pytest.approx([np.nan if value is None else value for value in plain.values()], nan_ok=True)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     pairs=st.lists(st.tuples(st.booleans(), st.integers(1, 9)), min_size=2, max_size=30).filter(
         lambda pairs: len({failed for failed, _ in pairs}) == 2

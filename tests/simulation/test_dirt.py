@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.simulation.dirt import DIRT, SOME_DIRT, DirtKind, with_dirt
@@ -18,6 +18,7 @@ from failure_platform.simulation.resultados import simulated_resultados
 from failure_platform.simulation.status import simulated_status
 from failure_platform.simulation.vehicles import simulated_vehicles
 from failure_platform.simulation.writing import simulate
+from support.examples import examples
 
 SMALL = Simulation(vehicles=12, weeks=1)
 _VEHICLES = simulated_vehicles(SMALL, 0)
@@ -102,7 +103,7 @@ def _changed_cells(kind: DirtKind, upload: str, column: str) -> list[str]:
     return changed
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     shares=st.dictionaries(st.sampled_from(DirtKind), st.floats(0, 1)),
     upload=st.sampled_from(sorted(CLEAN)),

@@ -6,7 +6,7 @@ from typing import Any
 import ibis
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from failure_platform.domain.features.description import describe
@@ -16,6 +16,7 @@ from failure_platform.domain.features.values import running_medians
 from failure_platform.domain.features.wide import FACT_COLUMNS, widen
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.vehicles.coverage import DEFECTS, coverage
+from support.examples import examples
 from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, from_upload, result
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -89,7 +90,7 @@ def _same(some: pd.DataFrame, every: pd.DataFrame, facts: tuple[str, ...]) -> No
             assert (silent | (ours == 0 if known_by(column) else False)).all(), column
 
 
-@settings(max_examples=12, deadline=None)
+@examples(4)
 @given(more=_MORE, some=st.sets(st.sampled_from(KNRS), min_size=1))
 def test_describing_some_vehicles_gives_their_rows_of_describing_all(
     more: list[tuple[str, int, str, str, int, float]], some: set[str]
@@ -104,7 +105,7 @@ def test_describing_some_vehicles_gives_their_rows_of_describing_all(
 
 
 @pytest.mark.fault(38)
-@settings(max_examples=12, deadline=None)
+@examples(4)
 @given(more=_MORE, knr=st.sampled_from(KNRS))
 def test_nothing_at_or_after_the_prediction_point_changes_any_cell(
     more: list[tuple[str, int, str, str, int, float]], knr: str
@@ -118,7 +119,7 @@ def test_nothing_at_or_after_the_prediction_point_changes_any_cell(
     _same(SmallLake(**known).vehicles(only=[knr]), every, AS_OF_FACTS)
 
 
-@settings(max_examples=12, deadline=None)
+@examples(4)
 @example(more=[("Z", 24 * 5, "resultados", "041001", 0, 77.0)], kind="resultados", days=(5, 0))
 @example(more=[], kind="falhas", days=(10, 9))
 @given(

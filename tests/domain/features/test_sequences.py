@@ -9,10 +9,11 @@ import ibis
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.features.sequences import CHANNELS, sequence_cells, sequence_names
+from support.examples import examples
 from support.modelling_lake import HOUR, T0, SmallLake, event, result
 from support.sequence_plant import described
 
@@ -68,7 +69,7 @@ def test_a_test_has_the_same_code_in_every_lake_and_float32_holds_it() -> None:
     assert np.float32(alone) == alone
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     drawn=st.lists(
         st.tuples(st.integers(1, 3), st.integers(1, 4), st.sampled_from("AB"), st.integers(1, 2), st.integers(0, 1)),

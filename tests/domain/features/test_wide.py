@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from failure_platform.domain.features.names import absent_value, explain
 from failure_platform.domain.features.wide import feature_columns
+from support.examples import examples
 from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result
 
 COVERED = [covered(T0 - 30 * DAY, T0 + 30 * DAY)]
@@ -111,7 +112,7 @@ _ROWS_AFTER = st.lists(
 
 
 @pytest.mark.fault(38)
-@settings(max_examples=12, deadline=None)
+@examples(5)
 @given(late=_ROWS_AFTER)
 def test_a_row_at_or_after_the_prediction_point_never_changes_a_feature(
     late: list[tuple[str, int, int, float]],

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.features.wide import feature_columns
@@ -24,6 +24,7 @@ from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.split import Split, time_split
 from failure_platform.simulation.plan import Simulation
 from failure_platform.simulation.writing import simulate
+from support.examples import examples
 from support.modelling_lake import SmallLake
 
 # Tests that nobody makes, one for each kind of leak that sits in a feature.
@@ -179,7 +180,7 @@ def test_what_is_known_only_with_an_earlier_falha_is_no_leak(honest: pd.DataFram
     assert audit(planted, explained.training, explained.comparison, [name], {}).findings == ()
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10)
 @given(seed=st.integers(0, 10_000), failures=st.integers(10, 60))
 def test_noise_is_no_leak(seed: int, failures: int) -> None:
     """Few failures and many features: some feature always ranks well by chance, and nothing is found."""

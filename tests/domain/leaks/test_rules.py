@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.leaks.evidence import periods
 from failure_platform.domain.leaks.rules import Conditions, RuleGroup, group, levels, presences, tails
+from support.examples import examples
 
 VEHICLES = 4_000
 ALPHA = 0.01
@@ -98,7 +99,7 @@ def test_a_flag_that_exists_since_some_day_is_found() -> None:
     assert rule.failed == flag.sum()
 
 
-@settings(max_examples=15, deadline=None)
+@examples(8)
 @given(seed=st.integers(0, 10_000), rate=st.sampled_from([0.02, 0.1, 0.3]))
 def test_noise_gives_no_rule(seed: int, rate: float) -> None:
     """Many flags, codes and measurements that have nothing to do with the outcome."""

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from failure_platform.domain.rows.dates import DateReading, DateRule
@@ -11,6 +11,7 @@ from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.settings import Settings
 from support.dated_uploads import DAY, FAR, ISO, MONTH, OPEN, Upload, knr, moments, written
+from support.examples import examples
 
 
 @pytest.fixture
@@ -184,7 +185,7 @@ near_days = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(near_days, st.sampled_from([DAY, MONTH]), st.lists(st.booleans(), min_size=1, max_size=3))
 def test_no_date_is_ever_read_wrong(upload, days, order, iso):
     """Slashes of either order, ISO dates between them: each time is the true one, or the upload is refused."""

@@ -3,11 +3,12 @@
 import datetime as dt
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from failure_platform.domain.rows.dates import DateReading
 from support.dated_uploads import ISO, Upload, knr, moments, written
+from support.examples import examples
 
 SWAPPED = "%Y-%d-%m %H:%M:%S"
 WEEK = moments((2, 6), (2, 7), (2, 8), (2, 9), (2, 10), hour=14)
@@ -80,7 +81,7 @@ def test_points_beside_what_a_spreadsheet_swapped(upload):
     assert upload.times(upload.read(rows)) == times
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.datetimes(dt.datetime(2022, 1, 1), dt.datetime(2024, 12, 31)), min_size=3, max_size=12), st.booleans()
 )

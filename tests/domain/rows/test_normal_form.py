@@ -1,11 +1,12 @@
 """Codes: what looks the same is the same code, in every text column of every kind."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.cell_texts import normal_text
+from support.examples import examples
 from support.validated_texts import changed, one, validate
 
 UNSEEN = {
@@ -80,7 +81,7 @@ def test_the_same_event_in_another_precision_is_the_same_event():
     assert len({values["DATA"] for values, _ in rows}) == 1
 
 
-@settings(deadline=None)
+@examples(30)
 @given(st.text(max_size=20))
 def test_one_text_has_one_normal_form_in_both_languages(text):
     """People are normalised in Python and codes in the engine; both by one rule, and once is enough."""

@@ -1,9 +1,10 @@
 """Numbers: a point or comma before three digits separates what the column's other numbers show, or the row is bad."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.upload_files import lake_rows, quarantined, reader, workbook
 
 NAMES = ["KNR", "NAME", "ID", "STATUS", "UNIT", "VALUE_ID", "VALUE", "DATA"]
@@ -67,7 +68,7 @@ def test_the_number_of_a_workbook_is_what_its_cell_holds(read):
 
 
 @pytest.mark.fault(49)
-@settings(deadline=None, max_examples=30)
+@examples(30)
 @given(
     st.lists(st.integers(-9_999_999, 9_999_999).map(lambda number: number / 1000), min_size=1, max_size=8),
     st.sampled_from([("", "."), ("", ","), (",", "."), (".", ",")]),

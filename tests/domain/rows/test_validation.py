@@ -7,11 +7,12 @@ from datetime import datetime
 import pandas as pd
 import pandera.errors
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.contracts import CONTRACTS, check_words
 from failure_platform.domain.rows.cell_texts import is_blank
+from support.examples import examples
 from support.validated_texts import GOOD, changed, one, validate
 
 
@@ -137,7 +138,7 @@ def test_what_is_beyond_all_numbers_is_none(text):
     assert one("resultados", "VALUE", "NaN") == (None, [])
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10)
 @given(st.data(), st.sampled_from(["", " ", "  ", "\u00a0", "\t"]), st.sampled_from(["", " ", " \u00a0"]))
 def test_padding_changes_nothing(data, before, after):
     """A cell with padding is validated like the cell alone: the canonical and the irregular path agree."""
@@ -184,7 +185,7 @@ numberish = st.one_of(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@examples(12)
 @given(st.lists(numberish, min_size=1, max_size=60))
 def test_numbers_are_those_that_are_written_like_numbers(texts):
     """The fast way through a cast takes exactly the written forms of numbers, and gives their values."""
@@ -258,7 +259,7 @@ def compiled_failures(contract, validated):
 
 
 @pytest.mark.parametrize("kind", list(CONTRACTS))
-@settings(max_examples=15, deadline=None)
+@examples(6)
 @given(data=st.data())
 def test_the_compiled_contract_finds_what_pandera_finds(kind, data):
     """On the typed rows, both name the same rows, columns and checks: there is one contract, not two."""

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.training.split import time_folds, time_split
+from support.examples import examples
 from support.modelling_lake import DAY, T0
 from support.training_plant import plant
 
@@ -63,7 +64,7 @@ def test_vehicles_of_one_moment_stay_on_one_side_and_nothing_labelled_is_no_spli
         time_split(frame, HORIZON, holdout_share=1.0)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(
     hours=st.lists(st.integers(0, 24 * 40), min_size=20, max_size=120),
     every=st.integers(2, 7),

@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from failure_platform.domain.metrics import measure
 from failure_platform.domain.training.recipe import Aim, required_precision
 from failure_platform.domain.training.thresholds import NO_ALARM, threshold_for
+from support.examples import examples
 
 DAY0 = np.datetime64("2024-03-01T06:00", "us")
 vehicles = st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(0, 5)), min_size=3, max_size=60)
@@ -19,7 +20,7 @@ def _arrays(rows: list[tuple[int, bool, int]]) -> tuple[np.ndarray, np.ndarray, 
     return y.astype(np.int8), p / 10, DAY0 + day * np.timedelta64(1, "D")
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(vehicles)
 def test_f1_is_the_best_that_any_threshold_worth_following_reaches(rows: list[tuple[int, bool, int]]) -> None:
     """Its alarms are right more often than chance, and by the stated lift; where none are, nothing is alarmed."""
@@ -57,7 +58,7 @@ def test_a_model_that_knows_little_does_not_alarm_nearly_every_vehicle(rate: flo
     assert found["recall"] > 0.5  # type: ignore[operator]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(vehicles, st.floats(0.05, 1.0))
 def test_recall_finds_the_share_with_the_fewest_alarms(rows: list[tuple[int, bool, int]], share: float) -> None:
     """One step higher would find too few."""
@@ -71,7 +72,7 @@ def test_recall_finds_the_share_with_the_fewest_alarms(rows: list[tuple[int, boo
     assert not len(higher) or measure(y, p, higher.min())["recall"] < share
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(vehicles, st.floats(0.5, 50))
 def test_cost_is_the_least_of_all_thresholds_and_of_never_alarming(
     rows: list[tuple[int, bool, int]], missed: float
@@ -87,7 +88,7 @@ def test_cost_is_the_least_of_all_thresholds_and_of_never_alarming(
     assert cost(chosen) == pytest.approx(min(cost(one) for one in (*np.unique(p), NO_ALARM)))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(vehicles, st.integers(1, 12))
 def test_capacity_is_never_exceeded_on_average_and_used_as_far_as_ties_allow(
     rows: list[tuple[int, bool, int]], per_day: int

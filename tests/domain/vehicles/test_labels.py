@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.domain.targets import ROAD_TEST, Target
 from failure_platform.domain.vehicles.coverage import coverage
 from failure_platform.domain.vehicles.labels import DEFECT_NOT_PLACED, HORIZON_NOT_OVER, NOT_COVERED, labels
 from failure_platform.domain.vehicles.prediction_points import prediction_points, vehicles_without_prediction_point
+from support.examples import examples
 from support.modelling_lake import DAY, HOUR, T0, SmallLake, covered, defect, event, result
 
 SECOND = timedelta(seconds=1)
@@ -169,7 +170,7 @@ def test_an_empty_lake_has_no_labels_and_no_coverage() -> None:
 _HOURS = st.integers(0, 24 * 14)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(12)
 @given(
     points=st.lists(_HOURS, min_size=1, max_size=6),
     falhas=st.lists(st.tuples(st.integers(0, 5), _HOURS), max_size=8),

@@ -4,11 +4,12 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from failure_platform.resources.lake import file_copies, snapshot
 from failure_platform.resources.lake.lake import Lake
+from support.examples import examples
 
 ROWS = 30_000
 
@@ -50,7 +51,7 @@ def newest(lake):
     return lake.path.with_name(snapshot.published(lake.path).snapshot)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(10)
 @given(changes=st.lists(st.tuples(st.sampled_from(sorted(CHANGES)), st.integers(1, 60_000)), min_size=3, max_size=9))
 def test_a_snapshot_is_the_lake_to_the_byte(tmp_path_factory, changes):
     """Whatever was written, taken out or dropped since the spare was made, longer or shorter."""

@@ -4,15 +4,16 @@ import datetime as dt
 import itertools
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.withdraw import NotWithdrawableError
+from support.examples import examples
 from support.merging_plant import Plant, counts, csv, measured, merge_uploads
 
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 # A handful of keys and values, so that uploads repeat and contradict each other often.
 one_row = st.builds(

@@ -1,6 +1,7 @@
 """Replay: the archive alone gives the whole lake again; withdrawing: one upload goes, and stays gone."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.resources.lake import views
 from failure_platform.resources.merging.withdraw import NotWithdrawableError
 from failure_platform.resources.platform import Platform
+from failure_platform.settings import Settings
 from support.merging_plant import csv, measured
 
 STATUS = "KNR,STATUS,DATA\n2023-2056234,M700,2023-05-08 11:00:00\n"
@@ -22,9 +24,10 @@ def quiet(_line):
     """No progress is wanted here."""
 
 
-@pytest.fixture
-def filled(settings):
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
     """A home with overlapping, contradicting, bad and refused uploads, and a quarantined row that was corrected."""
+    settings = Settings(home=tmp_path_factory.mktemp("template") / "home", settle_seconds=0, port=0)
     drop(settings, "resultados/a.csv", csv(measured(1), measured(5, "012002"), measured("x", "012003")))
     drop(settings, "status/s.csv", STATUS)
     drop(settings, "status/refused.csv", "nothing,of,use\n1,2,3\n")
@@ -35,6 +38,13 @@ def filled(settings):
     drop(settings, "resultados/b.csv", csv(measured(2), measured(5, "012002")))
     drop(settings, "resultados/corrected.csv", f"{header},QUARANTINE_ID\n{row},{identity}\n")
     run_flow(settings, quiet)
+    return settings
+
+
+@pytest.fixture
+def filled(template, settings):
+    """A copy of that home: of the same files at the same times, so that nothing looks new."""
+    shutil.copytree(template.root, settings.root)
     return settings
 
 

@@ -5,16 +5,17 @@ import gzip
 import io
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from failure_platform.domain.contracts import CONTRACTS
 from failure_platform.domain.rows.refusals import UploadRefusedError
 from failure_platform.resources.lake import views
+from support.examples import examples
 from support.merging_plant import HEADERS, Plant, csv, measured
 
-few = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 KNRS = [f"2023-{week:02}{day}{number:04}" for week in (19, 20) for day in (1, 2) for number in (12, 13)]
 MOMENTS = [str(dt.datetime(2023, 5, 8, 10) + dt.timedelta(hours=7 * step)) for step in range(12)]
 ROWS = {

@@ -1,9 +1,10 @@
 """Encodings: what was written in code page 850, or partly in UTF-8, is read as it was meant or set aside."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from support.examples import examples
 from support.upload_files import lake_rows, quarantined, reader
 
 NAMES = "KNR,ESTACAO,HALLE,FALHA,DATA"
@@ -65,7 +66,7 @@ def test_what_another_program_misread_is_set_aside(read, word, wrongly):
 
 
 @pytest.mark.fault(48)
-@settings(deadline=None)
+@examples(30)
 @given(st.lists(st.sampled_from("áâãçéêíóôõúüäöñÁÂÃÇÉÊÍÓÔÕÚÜÄÖÑ aeR"), min_size=1, max_size=12).map("".join))
 def test_utf_8_is_never_taken_for_misread(tmp_path_factory, text):
     """No correct word of the plants' languages goes to quarantine."""

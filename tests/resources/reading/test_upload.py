@@ -4,12 +4,13 @@ import gzip
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from failure_platform.resources.reading.pseudonyms import pseudonyms
 from failure_platform.resources.reading.upload import ParsedUpload
 from failure_platform.resources.storage.scratch_database import scratch
+from support.examples import examples
 from support.upload_files import FALHAS, KEY, STATUS, placed, reader, rejected
 
 
@@ -138,7 +139,7 @@ def test_structurally_bad_lines_are_set_aside_with_their_line(read):
     assert (received.rows_in, received.understood["empty_rows"]) == (7, 1)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(st.sampled_from(["good", "blank", "few", "many", "long", "crlf-free text"]), max_size=25),
     st.sampled_from(["\n", "\r\n"]),
@@ -172,7 +173,7 @@ STRAY = ['"{},M700,2023-05-08', '{},"M700,2023-05-08', '{},M700,"2023-05-08', '{
 
 
 @pytest.mark.fault(22)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(["good", "good", "good", "quoted", "blank", *STRAY]), max_size=25))
 def test_a_stray_quote_swallows_no_line(read, parts):
     """Wherever quotes are missing or too many, every good line is a row on its line, and no line is unaccounted for."""

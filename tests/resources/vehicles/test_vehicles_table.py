@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from failure_platform.domain.features import names as feature_names
@@ -12,6 +12,7 @@ from failure_platform.domain.features.wide import feature_columns
 from failure_platform.domain.targets import ROAD_TEST
 from failure_platform.domain.vehicles.lake_tables import READ_KINDS
 from failure_platform.resources.vehicles import feature_blocks, feature_sql
+from support.examples import examples
 from support.vehicle_plant import VEHICLES, VehiclePlant, defect, event, knr, result, upload, usual
 
 GROUP_4 = replace(ROAD_TEST, name="group_4", failure_groups=("4",))
@@ -273,9 +274,11 @@ _UPLOAD = st.one_of(
 )
 
 
-def any_history_gives_the_rebuilt_table(folder, data):
-    """Uploads received in one order and merged in another, some withdrawn, the table brought up to date at times."""
-    plant = VehiclePlant(folder)
+@examples(3, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_order_of_uploads_gives_the_same_table(tmp_path_factory, data):
+    """Late ones, corrections, withdrawals, vehicles and features that come and go, coverage that grows."""
+    plant = VehiclePlant(tmp_path_factory.mktemp("any"))
     uploads = usual() + data.draw(st.lists(_UPLOAD, min_size=1, max_size=6), label="uploads")
     received = [(plant.facts(kind), kind, content) for kind, content in uploads]
     is_in = []
@@ -290,20 +293,3 @@ def any_history_gives_the_rebuilt_table(folder, data):
             plant.update()
     plant.update()
     plant.require_same_as_rebuilt()
-
-
-_ANY = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-
-@settings(_ANY, max_examples=5)
-@given(data=st.data())
-def test_any_order_of_uploads_gives_the_same_table(tmp_path_factory, data):
-    """Late ones, corrections, withdrawals, vehicles and features that come and go, coverage that grows."""
-    any_history_gives_the_rebuilt_table(tmp_path_factory.mktemp("any"), data)
-
-
-@pytest.mark.slow
-@settings(_ANY, max_examples=60)
-@given(data=st.data())
-def test_many_orders_of_uploads_give_the_same_table(tmp_path_factory, data):
-    any_history_gives_the_rebuilt_table(tmp_path_factory.mktemp("many"), data)
