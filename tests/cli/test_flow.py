@@ -8,10 +8,8 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,43 +25,14 @@ from failure_platform.resources.retraining import current_candidate
 from failure_platform.resources.uploads import folders
 from failure_platform.sensors.arrivals import FolderScan
 from failure_platform.settings import Settings
+from support.terminal import Terminal
 
 FEW = {
     "FAILURE_PLATFORM_TRAINING__FAMILIES": '["prior", "histogram_gradient_boosting"]',
     "FAILURE_PLATFORM_TRAINING__SEARCH": "random",
     "FAILURE_PLATFORM_TRAINING__SEARCH_TRIALS": "3",
 }
-Processed = Callable[[Path], tuple["Terminal", dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """The command line on one home."""
-
-    home: Path
-    settings: Mapping[str, str] = field(default_factory=dict)
-
-    def __call__(self, *arguments: str, code: int = 0) -> Any:
-        done = subprocess.run(
-            [str(Path(sys.executable).with_name("failure-platform")), *arguments],
-            env={
-                **os.environ,
-                **self.settings,
-                "FAILURE_PLATFORM_HOME": str(self.home),
-                "FAILURE_PLATFORM_SETTLE_SECONDS": "0.1",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout) if "--json" in arguments and done.stdout else done.stdout + done.stderr
-
-    def drop(self, data: Path) -> None:
-        for file in data.glob("*.csv.gz"):
-            folder = self.home / "uploads" / file.name.split(".")[0]
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(file, folder / file.name)
+Processed = Callable[[Path], tuple[Terminal, dict[str, Any]]]
 
 
 @pytest.fixture(scope="module")
@@ -213,7 +182,7 @@ def test_what_is_refused_or_not_taken_is_told_and_stops_only_itself(tmp_path: Pa
     (folder / "Semana 05" / "b.csv").touch()
     (folder / "link.csv").symlink_to(folder / "good.csv")
     (terminal.home / "uploads" / "falhas").symlink_to("/nowhere/share")
-    result = terminal("process", "--json", code=3)
+    result = terminal.typed("process", "--json", code=3)
     states = {u["name"]: u["state"] for u in result["uploads"]}
     assert states == {"good.csv": "merged", "bad.csv": "refused"}
     (reason,) = [u["reason"] for u in result["uploads"] if u["state"] == "refused"]
@@ -338,7 +307,7 @@ def test_too_little_to_train_on_is_told_as_a_reason_and_is_no_failure(tmp_path: 
 
 def test_doctor_shows_every_setting(tmp_path: Path) -> None:
     """Everything that can be set is shown with its value, and a machine that is fit is said to be."""
-    shown = Terminal(tmp_path / "home")("doctor", "--json")
+    shown = Terminal(tmp_path / "home").typed("doctor", "--json")
     assert shown["settings"]["FAILURE_PLATFORM_POLICY"] == "manual"
     assert shown["settings"]["FAILURE_PLATFORM_HOST"] == "127.0.0.1"
     assert {c["check"] for c in shown["checks"]} >= {"home can be written", "lake opens", "free disk"}
@@ -348,7 +317,7 @@ def test_wrong_usage_is_told_apart_from_failure(tmp_path: Path) -> None:
     terminal = Terminal(tmp_path / "home")
     assert "no_such_dirt" in terminal("simulate", "--dirt", "no_such_dirt=1", code=2)
     assert "there is no target" in terminal("models", "--target", "x", code=2).lower()
-    terminal("no-such-command", code=2)
+    terminal.typed("no-such-command", code=2)
 
 
 def test_an_address_that_others_can_reach_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
