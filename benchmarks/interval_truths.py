@@ -10,8 +10,8 @@ import verdict_pairs as simulated
 from failure_platform.domain.comparison.bounded import LARGEST
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Labels, ModelScores
+from failure_platform.domain.comparison.result import Row
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Row
 from failure_platform.domain.metrics import measure
 
 METRICS = ("roc_auc", "average_precision", "recall", "precision", "f1", "log_loss", "brier")

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.result import Comparison
 from readme_table import write_between
 from verdict_truths import ERROR, TRUTHS, Truth, any_better, compared, counted, share
 

@@ -9,8 +9,8 @@ import numpy as np
 import verdict_pairs as simulated
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import Labels, ModelScores
+from failure_platform.domain.comparison.result import Comparison
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Comparison
 
 Pair = tuple[ModelScores | None, ModelScores]  # production (None: nothing is in production), candidate
 _STRENGTH = 1.2

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from failure_platform.cli.drawing import coloured, draw_blocked, draw_decision, number
-from failure_platform.domain.comparison.values import counted_uses
+from failure_platform.domain.comparison.result import counted_uses
 
 
 def draw_models(result: dict[str, Any], out: Console) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from failure_platform.domain.comparison.values import Comparison, Confusion, Outcome, Verdict
+from failure_platform.domain.comparison.result import Comparison, Confusion, Outcome, Verdict
 
 _FINISHED = Comparison(
     vehicles=2_000,

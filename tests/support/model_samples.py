@@ -14,7 +14,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from failure_platform.domain.comparison.values import ComparisonRecord
+from failure_platform.domain.comparison.result import ComparisonRecord
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
 from failure_platform.domain.deciding.policy import Gates, Policy

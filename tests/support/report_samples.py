@@ -11,8 +11,8 @@ from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.data_difference import DataDifference, data_difference
 from failure_platform.domain.comparison.holdout import ModelScores
 from failure_platform.domain.comparison.importance import Importance
+from failure_platform.domain.comparison.result import Comparison
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.deciding.policy import Advice, GateResult, Policy, Ruling
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.domain.report.page import Report

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from failure_platform.domain.comparison.holdout import Holdout, Labels, ModelScores
-from failure_platform.domain.comparison.values import Confusion, Flip, Flips, McNemar
+from failure_platform.domain.comparison.result import Confusion, Flip, Flips, McNemar
 
 
 def mcnemar(holdout: Holdout, old: ModelScores, new: ModelScores) -> McNemar:

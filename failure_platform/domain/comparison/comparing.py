@@ -12,6 +12,7 @@ from failure_platform.domain.comparison.bounded import bounded_intervals
 from failure_platform.domain.comparison.curves import curves_of
 from failure_platform.domain.comparison.holdout import Floats, Holdout, ModelScores, holdout_id
 from failure_platform.domain.comparison.resampling import resample
+from failure_platform.domain.comparison.result import Comparison, Reference, Row
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.slices import (
     SliceMembers,
@@ -21,7 +22,6 @@ from failure_platform.domain.comparison.slices import (
     worst_slice,
 )
 from failure_platform.domain.comparison.table import Resampled, metric_rows, rows_by_metric
-from failure_platform.domain.comparison.values import Comparison, Reference, Row
 from failure_platform.domain.comparison.verdict import VerdictInputs, judge
 from failure_platform.domain.comparison.weighted import weighted_metrics
 from failure_platform.domain.metrics import METRICS, measure

@@ -3,7 +3,7 @@
 Nothing here imports a library for models: every command that shows a comparison shows this sentence.
 """
 
-from failure_platform.domain.comparison.values import Comparison, Confusion
+from failure_platform.domain.comparison.result import Comparison, Confusion
 
 
 def consequence(compared: Comparison, model: str = "candidate") -> str:

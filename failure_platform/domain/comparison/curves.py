@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from failure_platform.domain.comparison.values import Curves, Points
+from failure_platform.domain.comparison.result import Curves, Points
 from failure_platform.domain.metrics import calibration_bins
 
 MAX_POINTS = 200

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from failure_platform.domain.comparison.holdout import Floats, Holdout, ModelScores
 from failure_platform.domain.comparison.resampling import interval
-from failure_platform.domain.comparison.values import Slice, SliceKind, SliceMetric
+from failure_platform.domain.comparison.result import Slice, SliceKind, SliceMetric
 from failure_platform.domain.comparison.weighted import WeightedMetrics, average_precisions, recalls_at_capacity
 from failure_platform.domain.metrics import average_precision
 

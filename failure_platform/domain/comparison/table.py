@@ -14,7 +14,7 @@ from failure_platform.domain.comparison.bounded import (
 )
 from failure_platform.domain.comparison.holdout import Floats
 from failure_platform.domain.comparison.resampling import interval, logit_interval
-from failure_platform.domain.comparison.values import Row
+from failure_platform.domain.comparison.result import Row
 from failure_platform.domain.metrics import LESS_IS_BETTER, METRICS, Metrics
 
 _LOSSES = frozenset({"log_loss", "brier", "calibration_error"})

@@ -9,7 +9,7 @@ vehicles: of twenty equal candidates compared on one set of vehicles without thi
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from failure_platform.domain.comparison.values import Reference, Row, Verdict, counted_uses
+from failure_platform.domain.comparison.result import Reference, Row, Verdict, counted_uses
 
 
 @dataclass(frozen=True)

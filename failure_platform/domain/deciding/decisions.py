@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from failure_platform.domain.comparison.values import ComparisonRecord
+from failure_platform.domain.comparison.result import ComparisonRecord
 from failure_platform.domain.deciding.log import (
     Choice,
     DecisionLine,

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
+from failure_platform.domain.comparison.result import Comparison, ComparisonRecord
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.model_version import ModelVersion
 

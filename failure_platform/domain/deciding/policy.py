@@ -10,8 +10,8 @@ from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass as validated
 
 from failure_platform.domain.comparison.consequence import lift
+from failure_platform.domain.comparison.result import Comparison, ComparisonRecord, Slice, counted_uses
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, Slice, counted_uses
 from failure_platform.domain.training.recipe import required_precision
 
 BETTER = "better"

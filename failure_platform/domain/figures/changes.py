@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from failure_platform.domain.comparison.data_difference import DataDifference
 from failure_platform.domain.comparison.importance import Importance
+from failure_platform.domain.comparison.result import Comparison, Slice
 from failure_platform.domain.comparison.table import improved
-from failure_platform.domain.comparison.values import Comparison, Slice
 from failure_platform.domain.figures.plotting import (
     BLUE,
     GREEN,

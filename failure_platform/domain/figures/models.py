@@ -2,7 +2,7 @@
 
 from matplotlib.axes import Axes
 
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.result import Comparison
 from failure_platform.domain.figures.plotting import (
     CHANCE_STYLE,
     GREEN,

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.result import Comparison
 
 
 def counts_text(comparison: Comparison) -> str:

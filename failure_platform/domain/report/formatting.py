@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from failure_platform.domain.comparison.result import Comparison, Outcome, Row
 from failure_platform.domain.comparison.table import improved
-from failure_platform.domain.comparison.values import Comparison, Outcome, Row
 from failure_platform.domain.metrics import METRIC_DESCRIPTIONS
 
 # No-break spaces: "0.1 to 0.3" stays on one line.

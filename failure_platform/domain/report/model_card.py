@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from failure_platform.domain.comparison.consequence import consequence
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, counted_uses
+from failure_platform.domain.comparison.result import Comparison, ComparisonRecord, counted_uses
 from failure_platform.domain.deciding.log import DecisionLine, version_state
 from failure_platform.domain.features.names import FAMILIES
 from failure_platform.domain.leaks.findings import Audit, audit_of

@@ -13,7 +13,7 @@ from failure_platform.domain.comparison.comparing import ComparedVersions
 from failure_platform.domain.comparison.consequence import consequence
 from failure_platform.domain.comparison.data_difference import DataDifference, data_difference, trained_on
 from failure_platform.domain.comparison.importance import Importance, importance
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, counted_uses
+from failure_platform.domain.comparison.result import Comparison, ComparisonRecord, counted_uses
 from failure_platform.domain.deciding.policy import Gates, Policy, Ruling, ruling
 from failure_platform.domain.features.names import explain
 from failure_platform.domain.metrics import METRIC_DESCRIPTIONS

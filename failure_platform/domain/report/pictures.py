@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from failure_platform.domain.comparison.data_difference import DataDifference
 from failure_platform.domain.comparison.importance import Importance
-from failure_platform.domain.comparison.values import Comparison
+from failure_platform.domain.comparison.result import Comparison
 from failure_platform.domain.figures.changes import differences_png, importances_png, shifts_png, slices_png
 from failure_platform.domain.figures.models import (
     calibration_png,

@@ -24,10 +24,10 @@ from failure_platform.domain.rows.validation import PLAIN, Reading
 from failure_platform.resources.reading.containers import Limits, container_of, gunzip, inspected_workbook
 from failure_platform.resources.reading.csv_rows import CsvTable, read_csv_rows
 from failure_platform.resources.reading.date_evidence import date_reading
+from failure_platform.resources.reading.found_table import DAY_AND_CLOCK, FoundTable, maybe_header, repeated_headers
 from failure_platform.resources.reading.number_evidence import number_reading
 from failure_platform.resources.reading.people import withhold_people
 from failure_platform.resources.reading.pseudonyms import pseudonyms
-from failure_platform.resources.reading.tables import DAY_AND_CLOCK, FoundTable, maybe_header, repeated_headers
 from failure_platform.resources.reading.text_files import line_at, open_text, without_cut_line
 from failure_platform.resources.reading.workbook import read_workbook
 from failure_platform.resources.storage import sql_text

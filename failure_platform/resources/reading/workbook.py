@@ -23,7 +23,7 @@ from failure_platform.domain.rows.layouts import (
 )
 from failure_platform.domain.rows.line_numbers import RowPlaces
 from failure_platform.domain.rows.refusals import OtherKindError, UploadRefusedError
-from failure_platform.resources.reading.tables import FoundTable
+from failure_platform.resources.reading.found_table import FoundTable
 from failure_platform.resources.reading.workbook_cells import Head, first_rows
 from failure_platform.resources.reading.workbook_columns import SheetColumns, SheetTable, row_cells
 from failure_platform.resources.reading.workbook_parts import SheetPart, WorkbookParts, workbook_parts

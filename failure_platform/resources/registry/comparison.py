@@ -10,7 +10,7 @@ import pandas as pd
 
 from failure_platform.domain.comparison.comparing import ComparedVersions, compare
 from failure_platform.domain.comparison.holdout import ModelScores, holdout_id
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
+from failure_platform.domain.comparison.result import Comparison, ComparisonRecord
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.leaks.findings import audit_of
 from failure_platform.domain.model_version import ModelVersion

@@ -12,7 +12,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from failure_platform.domain.comparison.values import ComparisonRecord
+from failure_platform.domain.comparison.result import ComparisonRecord
 from failure_platform.domain.deciding.log import DecisionLine, version_state
 from failure_platform.domain.model_version import ModelVersion
 from failure_platform.resources.registry.registry import Registry

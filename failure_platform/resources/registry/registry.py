@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import duckdb
 
-from failure_platform.domain.comparison.values import ComparisonRecord
+from failure_platform.domain.comparison.result import ComparisonRecord
 from failure_platform.domain.deciding.decisions import decide as rule
 from failure_platform.domain.deciding.log import DecisionLine, DecisionRequest, production
 from failure_platform.domain.deciding.policy import Gates, Policy

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from failure_platform.domain.comparison.values import ComparisonRecord
+from failure_platform.domain.comparison.result import ComparisonRecord
 from failure_platform.resources.storage import atomic_files
 
 _REPORT = "report.html"

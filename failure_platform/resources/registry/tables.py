@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord
+from failure_platform.domain.comparison.result import Comparison, ComparisonRecord
 from failure_platform.domain.deciding.log import Choice, DecisionLine
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.model_version import ModelVersion

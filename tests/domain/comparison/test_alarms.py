@@ -6,7 +6,7 @@ import pytest
 
 from failure_platform.domain.comparison.alarms import MAX_LISTED, confusion, flips, mcnemar
 from failure_platform.domain.comparison.holdout import Holdout, ModelScores
-from failure_platform.domain.comparison.values import Confusion, McNemar
+from failure_platform.domain.comparison.result import Confusion, McNemar
 
 
 def _holdout(y: np.ndarray, inspections_per_day: int) -> Holdout:

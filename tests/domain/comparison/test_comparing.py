@@ -17,9 +17,9 @@ from failure_platform.domain.comparison.bounded import LARGEST, proportion_inter
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import ModelScores, holdout_id
 from failure_platform.domain.comparison.resampling import interval
+from failure_platform.domain.comparison.result import Comparison
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.table import improved, rows_by_metric
-from failure_platform.domain.comparison.values import Comparison
 from failure_platform.domain.figures.models import calibration_png, precision_recall_png, roc_png
 from failure_platform.domain.metrics import METRICS
 from failure_platform.domain.targets import ROAD_TEST

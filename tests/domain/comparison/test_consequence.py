@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from failure_platform.domain.comparison.consequence import consequence
-from failure_platform.domain.comparison.values import Confusion
+from failure_platform.domain.comparison.result import Confusion
 from support.comparison_samples import finished
 
 

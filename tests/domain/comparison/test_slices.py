@@ -9,9 +9,9 @@ import pytest
 
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import ModelScores
+from failure_platform.domain.comparison.result import Comparison, SliceKind
 from failure_platform.domain.comparison.settings import ComparisonSettings
 from failure_platform.domain.comparison.slices import MIN_SLICE_FAILURES, slice_members
-from failure_platform.domain.comparison.values import Comparison, SliceKind
 
 QUICK = ComparisonSettings(repetitions=400)
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.comparison.values import ComparisonRecord, Outcome
+from failure_platform.domain.comparison.result import ComparisonRecord, Outcome
 from failure_platform.domain.deciding.decisions import DecisionRefusedError, NoDecision, apply_policy, decide
 from failure_platform.domain.deciding.log import Choice, DecisionLine, DecisionRequest, production, version_state
 from failure_platform.domain.deciding.policy import Gates, Policy, ruling

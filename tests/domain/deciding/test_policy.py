@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from failure_platform.domain.comparison.values import ComparisonRecord, Confusion, Outcome, Slice
+from failure_platform.domain.comparison.result import ComparisonRecord, Confusion, Outcome, Slice
 from failure_platform.domain.deciding.policy import Advice, Gates, ruling
 from failure_platform.settings import Settings
 from support.comparison_samples import finished

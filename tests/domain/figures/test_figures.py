@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 
 from failure_platform.domain.comparison.importance import Importance
-from failure_platform.domain.comparison.values import Comparison, Slice
+from failure_platform.domain.comparison.result import Comparison, Slice
 from failure_platform.domain.figures.plotting import MODEL_STYLES
 from failure_platform.domain.report.pictures import Picture, pictures
 from support.report_samples import IMPORTANCES, compared, difference, drawn

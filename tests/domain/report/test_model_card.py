@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from failure_platform.cli.app import app
 from failure_platform.domain.comparison.comparing import compare
 from failure_platform.domain.comparison.holdout import ModelScores
+from failure_platform.domain.comparison.result import Comparison, ComparisonRecord, Verdict
 from failure_platform.domain.comparison.settings import ComparisonSettings
-from failure_platform.domain.comparison.values import Comparison, ComparisonRecord, Verdict
 from failure_platform.domain.deciding.decisions import decide
 from failure_platform.domain.deciding.log import Choice, DecisionRequest
 from failure_platform.domain.deciding.policy import Gates, Policy

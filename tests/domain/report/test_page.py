@@ -13,7 +13,7 @@ from typer.main import get_command
 
 from failure_platform.cli.app import app
 from failure_platform.cli.model_commands import NotKnownError, newest_report
-from failure_platform.domain.comparison.values import Outcome, Verdict
+from failure_platform.domain.comparison.result import Outcome, Verdict
 from failure_platform.domain.deciding.policy import Policy
 from failure_platform.domain.leaks.findings import AcceptedFeature, Audit, Finding, LeakKind, Severity
 from failure_platform.domain.metrics import METRIC_DESCRIPTIONS, METRICS
