@@ -48,7 +48,8 @@ up: setup ## start the platform on the uploads in ./data/uploads
 	$(BIN)/failure-platform up
 
 test: setup browser ## the tests (under 10 minutes)
-	$(BIN)/python -m pytest -m "not slow and not sequence" -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One more than there are cores, since some tests wait for a platform's clock.
+	$(BIN)/python -m pytest -m "not slow and not sequence" -n $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-slow: setup browser ## the longer proofs, and the property tests with ten times as many examples
 	$(BIN)/python -m pytest -m "(slow or hypothesis) and not sequence" --hypothesis-profile=thorough

@@ -166,6 +166,7 @@ def plant(tmp_path: Path) -> Iterator[Home]:
         made.end()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(1)
 def test_a_killed_platform_goes_on_where_it_was(plant: Home) -> None:
     """All of it is killed while it takes files in; started again it closes those runs and merges each file once."""
