@@ -76,6 +76,16 @@ def evidence(rows: ibis.Table) -> ibis.Table:
         (texts.slashed, _day_first(texts.text)), (texts.dotted, _with_points(texts.text)), else_=texts.text
     )
     second = ibis.cases((texts.slashed, _month_first(texts.text)), (texts.iso, _swapped(texts.text)))
+    return _counted(texts, first, second)
+
+
+def canonical_evidence(rows: ibis.Table) -> ibis.Table:
+    """Return the same for texts that are all canonical: preparing this query takes half the time."""
+    texts = rows.select("KNR", text=rows.DATA, dotted=ibis.literal(False)).filter(rows.DATA.notnull())
+    return _counted(texts, texts.text, _swapped(texts.text))
+
+
+def _counted(texts: ibis.Table, first: Any, second: Any) -> ibis.Table:
     both = texts.mutate(
         first=first.try_cast("timestamp"),
         second=second.try_cast("timestamp"),
@@ -104,6 +114,11 @@ def clear_day(rows: ibis.Table) -> ibis.Table:
     """Return one of `rows` (KNR, DATA: texts) with an ISO date whose day is above 12, if there is one."""
     text = rows.DATA
     return rows.filter(full_match(text, _CANONICAL), text[_ISO_DAY] > "12").limit(1)
+
+
+def not_canonical(rows: ibis.Table) -> ibis.Table:
+    """Return one of `rows` (KNR, DATA: texts) whose date is no canonical ISO date, if there is one."""
+    return rows.filter(~full_match(rows.DATA, _CANONICAL)).limit(1)
 
 
 def clear_swap(rows: ibis.Table) -> ibis.Table:

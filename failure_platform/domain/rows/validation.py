@@ -174,7 +174,7 @@ def _faults(contract: Contract, reading: Reading, typed: ibis.Table) -> list[tup
 
 def _column_faults(contract: Contract, column: Column, reading: Reading, typed: ibis.Table) -> list[tuple[Any, Any]]:
     value = typed[column.name]
-    text = left(normal_form(typed[f"text {column.name}"]), _MAX_SHOWN)
+    text = left(_irregular_text(column, typed).fill_null(typed[f"text {column.name}"]), _MAX_SHOWN)
     shown: Any = ibis.literal("") if column.personal else ": '" + text + "'"
     is_blank = ibis.cases((value.isnull(), blank(_irregular_text(column, typed))), else_=False)
     faults: list[tuple[Any, Any]] = []

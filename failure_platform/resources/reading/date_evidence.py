@@ -12,10 +12,20 @@ import duckdb
 import ibis
 
 from failure_platform.domain.rows.clocks import Clock, check_clock
-from failure_platform.domain.rows.date_texts import clear_clock, clear_day, clear_swap, clock, evidence
+from failure_platform.domain.rows.date_texts import (
+    canonical_evidence,
+    clear_clock,
+    clear_day,
+    clear_swap,
+    clock,
+    evidence,
+    not_canonical,
+)
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule, Evidence, decide, decide_iso
 
 _FIRST_ROWS = 20_000
+# An ISO date begins with the four figures of a year; the day or month of the other forms has two at most.
+_IN_YEAR = """"DATA"[2] BETWEEN '0' AND '9' AND "DATA"[3] BETWEEN '0' AND '9'"""
 _ROWS = ibis.table({"KNR": "string", "DATA": "string"}, name="dated")
 
 
@@ -25,40 +35,51 @@ def date_reading(con: duckdb.DuckDBPyConnection, kind: str, rows: str, rule: Dat
     Raises:
         UploadRefusedError: day and month are ambiguous, or the times of day are wrong; the message names the setting.
     """
-    # An ISO date begins with the four figures of a year; the day or month of the other forms has two at most.
-    in_year = """"DATA"[2] BETWEEN '0' AND '9' AND "DATA"[3] BETWEEN '0' AND '9'"""
-    other = f"SELECT * FROM ({rows}) WHERE NOT ({in_year})"
-    has_clear_day = bool(con.execute(f"WITH dated AS ({rows}) {_sql(clear_day)}").fetchall())
-    if con.execute(f"{other} LIMIT 1").fetchall() and (in_other := _evidence(con, other)).dates:
+    con.execute(f"CREATE OR REPLACE TEMP VIEW dated AS {rows}")
+    has_clear_day, has_clear_clock, has_other = _found(
+        con, _sql(clear_day), _sql(clear_clock), f"SELECT 1 FROM dated WHERE NOT ({_IN_YEAR}) LIMIT 1"
+    )
+    if has_other and (in_other := _evidence(con, f"SELECT * FROM dated WHERE NOT ({_IN_YEAR})")).dates:
         # One unambiguous day is evidence for all ISO dates; without one, all are counted.
-        iso = _evidence(con, f"WITH dated AS ({rows}) {_sql(clear_day)}")
+        iso = _evidence(con, _sql(clear_day))
         if not iso.dates:
-            iso = _evidence(con, f"SELECT * FROM ({rows}) WHERE {in_year}")
+            iso = _evidence(con, f"SELECT * FROM dated WHERE {_IN_YEAR}")
         reading, words = decide(kind, in_other, iso, rule)
     elif has_clear_day:
         reading, words = AS_WRITTEN, "ISO"
     else:
-        reading, words = decide_iso(_iso_evidence(con, rows))
-    if not reading.iso_swapped and con.execute(f"WITH dated AS ({rows}) {_sql(clear_clock)}").fetchall():
+        reading, words = decide_iso(_iso_evidence(con))
+    if has_clear_clock and not reading.iso_swapped:
         return reading, words
-    return check_clock(kind, Clock(**_first_row(con, _clock_sql(reading), rows)), reading, words, rule)
+    return check_clock(kind, Clock(**_first_row(con, _clock_sql(reading))), reading, words, rule)
 
 
-def _iso_evidence(con: duckdb.DuckDBPyConnection, rows: str) -> Evidence:
+def _found(con: duckdb.DuckDBPyConnection, *queries: str) -> tuple[bool, ...]:
+    """Return for each query of one row whether it finds one; together they take little longer than one of them."""
+    exist = ", ".join(f"EXISTS ({query})" for query in queries)
+    return tuple(map(bool, con.execute(f"SELECT {exist}").fetchall()[0]))
+
+
+def _iso_evidence(con: duckdb.DuckDBPyConnection) -> Evidence:
     """Return the evidence in ISO dates without a day above 12: of the first ones, where these are as written."""
-    swap = con.execute(f"WITH dated AS ({rows}) {_sql(clear_swap)}").fetchall()
-    if not swap and (first := _evidence(con, f"SELECT * FROM ({rows}) LIMIT {_FIRST_ROWS}")).majority == "first":
-        return first
-    return _evidence(con, rows)
+    has_swap, has_odd = _found(con, _sql(clear_swap), _sql(not_canonical))
+    query = evidence if has_odd else canonical_evidence
+    if not has_swap and con.execute(f"SELECT 1 FROM dated LIMIT 1 OFFSET {_FIRST_ROWS}").fetchall():
+        first = _evidence(con, f"SELECT * FROM dated LIMIT {_FIRST_ROWS}", query)
+        if first.majority == "first":
+            return first
+    return _evidence(con, "SELECT * FROM dated", query)
 
 
-def _evidence(con: duckdb.DuckDBPyConnection, rows: str) -> Evidence:
+def _evidence(
+    con: duckdb.DuckDBPyConnection, rows: str, query: Callable[[ibis.Table], ibis.Table] = evidence
+) -> Evidence:
     # Materialised: otherwise DuckDB evaluates the patterns on all rows before it filters.
-    return Evidence(**_first_row(con, _sql(evidence), f"WITH picked AS MATERIALIZED ({rows}) SELECT * FROM picked"))
+    return Evidence(**_first_row(con, f"WITH dated AS MATERIALIZED ({rows}) {_sql(query)}"))
 
 
-def _first_row(con: duckdb.DuckDBPyConnection, query: str, rows: str) -> dict[str, Any]:
-    result = con.execute(f"WITH dated AS ({rows}) {query}")
+def _first_row(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
+    result = con.execute(query)
     names = [column[0] for column in result.description or ()]
     return dict(zip(names, result.fetchall()[0], strict=True))
 
