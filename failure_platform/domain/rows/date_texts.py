@@ -1,5 +1,7 @@
 """Parses the texts of a date column, and counts the evidence for how they have to be read, as Ibis expressions."""
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import ibis
@@ -110,29 +112,41 @@ def _counted(texts: ibis.Table, first: Any, second: Any) -> ibis.Table:
     )
 
 
-def clear_day(rows: ibis.Table) -> ibis.Table:
-    """Return one of `rows` (KNR, DATA: texts) with an ISO date whose day is above 12, if there is one."""
-    text = rows.DATA
-    return rows.filter(full_match(text, _CANONICAL), text[_ISO_DAY] > "12").limit(1)
+def signs(rows: ibis.Table) -> ibis.Table:
+    """Return one row: the number of `rows` (KNR, DATA: texts), and whether one of them has each sign of SIGNS."""
+    found = {name: sign(rows.DATA).any() for name, sign in SIGNS.items()}
+    return rows.aggregate(rows=rows.count(), **found)
 
 
-def not_canonical(rows: ibis.Table) -> ibis.Table:
-    """Return one of `rows` (KNR, DATA: texts) whose date is no canonical ISO date, if there is one."""
-    return rows.filter(~full_match(rows.DATA, _CANONICAL)).limit(1)
+def with_sign(rows: ibis.Table, name: str) -> ibis.Table:
+    """Return one of `rows` (KNR, DATA: texts) that has a sign of SIGNS, if there is one."""
+    return rows.filter(SIGNS[name](rows.DATA)).limit(1)
 
 
-def clear_swap(rows: ibis.Table) -> ibis.Table:
-    """Return one of `rows` (KNR, DATA: texts) that has a number above 12 in the month's place, if there is one."""
-    text = rows.DATA
-    return rows.filter(full_match(text, _CANONICAL), text[_ISO_MONTH] > "12").limit(1)
+def in_year(text: Any) -> Any:
+    """Return whether a text may be an ISO date, which begins with the four figures of a year; others have two."""
+    return text[1:2].between("0", "9") & text[2:3].between("0", "9")
 
 
-def clear_clock(rows: ibis.Table) -> ibis.Table:
-    """Return one of `rows` (KNR, DATA: texts) with an ISO date in the afternoon whose minutes are not its month."""
-    text = rows.DATA
-    return rows.filter(
-        full_match(text, _CANONICAL), text[_ISO_HOUR] > "12", text[_ISO_MONTH] != text[_ISO_MINUTE]
-    ).limit(1)
+def _is_canonical(text: Any) -> Any:
+    return full_match(text, _CANONICAL)
+
+
+SIGNS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
+    {
+        # An ISO date whose day is above 12.
+        "clear_day": lambda text: _is_canonical(text) & (text[_ISO_DAY] > "12"),
+        # One with a number above 12 in the month's place.
+        "swapped": lambda text: _is_canonical(text) & (text[_ISO_MONTH] > "12"),
+        # One in the afternoon whose minutes are not its month.
+        "clear_clock": lambda text: (
+            _is_canonical(text) & (text[_ISO_HOUR] > "12") & (text[_ISO_MONTH] != text[_ISO_MINUTE])
+        ),
+        "not_canonical": lambda text: ~_is_canonical(text),
+        "other_form": lambda text: ~in_year(text),
+    }
+)
+"""What a single date can prove about the column, as conditions of its text."""
 
 
 def clock(rows: ibis.Table, reading: DateReading) -> ibis.Table:

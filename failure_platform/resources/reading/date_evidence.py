@@ -14,18 +14,15 @@ import ibis
 from failure_platform.domain.rows.clocks import Clock, check_clock
 from failure_platform.domain.rows.date_texts import (
     canonical_evidence,
-    clear_clock,
-    clear_day,
-    clear_swap,
     clock,
     evidence,
-    not_canonical,
+    in_year,
+    signs,
+    with_sign,
 )
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule, Evidence, decide, decide_iso
 
 _FIRST_ROWS = 20_000
-# An ISO date begins with the four figures of a year; the day or month of the other forms has two at most.
-_IN_YEAR = """"DATA"[2] BETWEEN '0' AND '9' AND "DATA"[3] BETWEEN '0' AND '9'"""
 _ROWS = ibis.table({"KNR": "string", "DATA": "string"}, name="dated")
 
 
@@ -36,36 +33,42 @@ def date_reading(con: duckdb.DuckDBPyConnection, kind: str, rows: str, rule: Dat
         UploadRefusedError: day and month are ambiguous, or the times of day are wrong; the message names the setting.
     """
     con.execute(f"CREATE OR REPLACE TEMP VIEW dated AS {rows}")
-    has_clear_day, has_clear_clock, has_other = _found(
-        con, _sql(clear_day), _sql(clear_clock), f"SELECT 1 FROM dated WHERE NOT ({_IN_YEAR}) LIMIT 1"
-    )
-    if has_other and (in_other := _evidence(con, f"SELECT * FROM dated WHERE NOT ({_IN_YEAR})")).dates:
+    found = _Signs(con)
+    if found.has("other_form") and (in_other := _evidence(con, _form_sql(iso=False))).dates:
         # One unambiguous day is evidence for all ISO dates; without one, all are counted.
-        iso = _evidence(con, _sql(clear_day))
+        iso = _evidence(con, _sign_sql("clear_day"))
         if not iso.dates:
-            iso = _evidence(con, f"SELECT * FROM dated WHERE {_IN_YEAR}")
+            iso = _evidence(con, _form_sql(iso=True))
         reading, words = decide(kind, in_other, iso, rule)
-    elif has_clear_day:
+    elif found.has("clear_day"):
         reading, words = AS_WRITTEN, "ISO"
     else:
-        reading, words = decide_iso(_iso_evidence(con))
-    if has_clear_clock and not reading.iso_swapped:
+        reading, words = decide_iso(_iso_evidence(con, found))
+    if not reading.iso_swapped and found.has("clear_clock"):
         return reading, words
     return check_clock(kind, Clock(**_first_row(con, _clock_sql(reading))), reading, words, rule)
 
 
-def _found(con: duckdb.DuckDBPyConnection, *queries: str) -> tuple[bool, ...]:
-    """Return for each query of one row whether it finds one; together they take little longer than one of them."""
-    exist = ", ".join(f"EXISTS ({query})" for query in queries)
-    return tuple(map(bool, con.execute(f"SELECT {exist}").fetchall()[0]))
+class _Signs:
+    """What single dates prove: by one query on the first rows, and one more on all for a sign that these lack."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._first = _first_row(con, f"WITH dated AS MATERIALIZED ({_FIRST}) {_sql(signs)}")
+        self.complete = self._first["rows"] < _FIRST_ROWS
+
+    def has(self, name: str) -> bool:
+        return bool(self._first[name]) or (not self.complete and bool(self._con.execute(_sign_sql(name)).fetchall()))
 
 
-def _iso_evidence(con: duckdb.DuckDBPyConnection) -> Evidence:
+_FIRST = f"SELECT * FROM dated LIMIT {_FIRST_ROWS}"
+
+
+def _iso_evidence(con: duckdb.DuckDBPyConnection, found: _Signs) -> Evidence:
     """Return the evidence in ISO dates without a day above 12: of the first ones, where these are as written."""
-    has_swap, has_odd = _found(con, _sql(clear_swap), _sql(not_canonical))
-    query = evidence if has_odd else canonical_evidence
-    if not has_swap and con.execute(f"SELECT 1 FROM dated LIMIT 1 OFFSET {_FIRST_ROWS}").fetchall():
-        first = _evidence(con, f"SELECT * FROM dated LIMIT {_FIRST_ROWS}", query)
+    query = evidence if found.has("not_canonical") else canonical_evidence
+    if not found.complete and not found.has("swapped"):
+        first = _evidence(con, _FIRST, query)
         if first.majority == "first":
             return first
     return _evidence(con, "SELECT * FROM dated", query)
@@ -92,3 +95,13 @@ def _sql(query: Callable[[ibis.Table], ibis.Table]) -> str:
 @cache
 def _clock_sql(reading: DateReading) -> str:
     return str(ibis.to_sql(clock(_ROWS, reading), dialect="duckdb"))
+
+
+@cache
+def _sign_sql(name: str) -> str:
+    return str(ibis.to_sql(with_sign(_ROWS, name), dialect="duckdb"))
+
+
+@cache
+def _form_sql(*, iso: bool) -> str:
+    return str(ibis.to_sql(_ROWS.filter(in_year(_ROWS.DATA) == iso), dialect="duckdb"))
