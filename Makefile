@@ -47,7 +47,7 @@ demo: setup ## simulated uploads become a compared, promotable model; the UI sta
 up: setup ## start the platform on the uploads in ./data/uploads
 	$(BIN)/failure-platform up
 
-test: setup browser ## the tests (under 10 minutes)
+test: setup browser ## the tests
 # One more than there are cores, since some tests wait for a platform's clock.
 	$(BIN)/python -m pytest -m "not slow and not sequence" -n $$(($$(nproc) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

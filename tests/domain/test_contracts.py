@@ -8,13 +8,17 @@ from failure_platform.domain.contracts import CONTRACTS, ContractError, contract
 from failure_platform.domain.rows.validation import steps
 
 
-def test_every_kind_has_its_natural_key():
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [
+        ("resultados", ("KNR", "NAME", "ID", "VALUE_ID", "DATA")),
+        ("falhas", ("KNR", "ESTACAO", "HALLE", "FALHA", "DATA")),
+        ("status", ("KNR", "STATUS", "DATA")),
+    ],
+)
+def test_a_kind_of_the_plant_has_its_natural_key(kind, key):
     """Rows are the same by these columns, and by no others."""
-    assert {kind: contract.key for kind, contract in CONTRACTS.items()} == {
-        "resultados": ("KNR", "NAME", "ID", "VALUE_ID", "DATA"),
-        "falhas": ("KNR", "ESTACAO", "HALLE", "FALHA", "DATA"),
-        "status": ("KNR", "STATUS", "DATA"),
-    }
+    assert CONTRACTS[kind].key == key
 
 
 def test_key_columns_are_required_in_the_header():
@@ -25,12 +29,10 @@ def test_key_columns_are_required_in_the_header():
         }
 
 
-def test_only_usuario_is_personal():
+@pytest.mark.parametrize(("kind", "personal"), [("resultados", []), ("falhas", ["USUARIO"]), ("status", [])])
+def test_of_the_kinds_of_the_plant_only_usuario_is_personal(kind, personal):
     """The one column that names a person is marked, so that it is hashed."""
-    marked = [
-        (kind, column.name) for kind, contract in CONTRACTS.items() for column in contract.columns if column.personal
-    ]
-    assert marked == [("falhas", "USUARIO")]
+    assert [column.name for column in CONTRACTS[kind].columns if column.personal] == personal
 
 
 def test_every_column_says_what_it_means():

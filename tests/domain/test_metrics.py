@@ -100,9 +100,9 @@ def test_the_capacity_is_spent_day_by_day_and_knr_decides_between_equals() -> No
 def test_a_figure_that_is_not_defined_is_none_and_not_zero() -> None:
     """Without a failure there is nothing to find; without an alarm nothing was found; without vehicles nothing."""
     none = measure(np.zeros(5, np.int8), np.full(5, 0.1), 0.5, np.ones(5, bool))
-    assert {name for name, value in none.items() if value is None} == {
-        "roc_auc", "average_precision", "recall_at_capacity", "f1", "precision", "recall"
-    }  # fmt: skip
+    of_failures = ("roc_auc", "average_precision", "recall_at_capacity", "f1", "precision", "recall")
+    assert {none[name] for name in of_failures} == {None}
+    assert None not in {none[name] for name in ("log_loss", "brier", "calibration_error", "accuracy")}
     assert none["accuracy"] == 1
     silent = measure(np.array([0, 1], np.int8), np.full(2, 0.1), 0.5)
     assert (silent["precision"], silent["recall"], silent["f1"]) == (0, 0, 0)
