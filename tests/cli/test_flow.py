@@ -278,6 +278,7 @@ def test_a_blocked_target_is_told_whole_with_what_to_do(tmp_path: Path, monkeypa
     accepted = json.dumps({name: {"who": "your name", "why": "the reason"} for name in blocked["features"]})
     assert f"FAILURE_PLATFORM_ACCEPTED_FEATURES='{accepted}'" in blocked["what_to_do"]
     assert terminal("models", "--json")["blocked"] == blocked
+    assert "blocked by leak_audit" in terminal("models")
     assert "blocked by leak_audit" in terminal("report", code=2).replace("\n", " ")
     monkeypatch.setenv("FAILURE_PLATFORM_ACCEPTED_FEATURES", accepted)
     monkeypatch.setenv("FAILURE_PLATFORM_TRAINING__FAMILIES", '["forest"]')

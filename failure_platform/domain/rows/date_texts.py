@@ -87,8 +87,8 @@ def evidence(rows: ibis.Table) -> ibis.Table:
     return _counted(texts, first, second)
 
 
-def canonical_evidence(rows: ibis.Table) -> ibis.Table:
-    """Return the same for texts that are all canonical: preparing this query takes half the time."""
+def iso_evidence(rows: ibis.Table) -> ibis.Table:
+    """Return the same for texts that are all exactly ISO dates, or NULL: preparing this query takes half the time."""
     texts = rows.select("KNR", text=rows.DATA, dotted=ibis.literal(False)).filter(rows.DATA.notnull())
     return _counted(texts, texts.text, _swapped(texts.text))
 
@@ -148,10 +148,9 @@ SIGNS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         "clear_clock": lambda text: (
             _is_canonical(text) & (text[_ISO_HOUR] > "12") & (text[_ISO_MONTH] != text[_ISO_MINUTE])
         ),
-        "not_canonical": lambda text: ~_is_canonical(text),
-        # Of two million ISO dates, the first condition takes a quarter of the time of the second; no date of another
-        # form has both dashes there.
-        "other_form": lambda text: ~text.like("____-__-__%") & ~in_year(text),
+        "not_iso": lambda text: ~full_match(text, _ISO),
+        # The first condition follows from the second, and of most files it takes a quarter of the time.
+        "other_form": lambda text: ~text.startswith("202") & ~in_year(text),
     }
 )
 """What a single date can prove about the column, as conditions of its text."""

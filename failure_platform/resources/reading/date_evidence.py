@@ -13,10 +13,10 @@ import ibis
 
 from failure_platform.domain.rows.clocks import Clock, check_clock
 from failure_platform.domain.rows.date_texts import (
-    canonical_evidence,
     clock,
     evidence,
     in_year,
+    iso_evidence,
     signs,
     with_sign,
 )
@@ -66,7 +66,7 @@ _FIRST = f"SELECT * FROM dated LIMIT {_FIRST_ROWS}"
 
 def _iso_evidence(con: duckdb.DuckDBPyConnection, found: _Signs) -> Evidence:
     """Return the evidence in ISO dates without a day above 12: of the first ones, where these are as written."""
-    query = evidence if found.has("not_canonical") else canonical_evidence
+    query = evidence if found.has("not_iso") else iso_evidence
     if not found.complete and not found.has("swapped"):
         first = _evidence(con, _FIRST, query)
         if first.majority == "first":

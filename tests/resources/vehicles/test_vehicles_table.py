@@ -274,7 +274,7 @@ _UPLOAD = st.one_of(
 )
 
 
-@examples(3, suppress_health_check=[HealthCheck.too_slow])
+@examples(6, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_any_order_of_uploads_gives_the_same_table(tmp_path_factory, data):
     """Late ones, corrections, withdrawals, vehicles and features that come and go, coverage that grows."""
