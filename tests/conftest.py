@@ -5,8 +5,12 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from failure_platform.settings import Settings
+
+# Registered here, because the profile that the command line names is loaded before any test module.
+hypothesis_settings.register_profile("thorough", max_examples=10 * hypothesis_settings.default.max_examples)
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data"
 # They start whole platforms or many processes. Begun last, they would leave the other cores idle for minutes.

@@ -1,6 +1,6 @@
 """The whole flow from a terminal, on the three real data sets: what it says, and that it says no more than that.
 
-By default with few families and settings, which take a third of the time; the slow tests have every default.
+With few families and settings by default; the slow tests have every default.
 """
 
 import errno
@@ -83,8 +83,7 @@ def test_ai4i_has_signal_and_is_called_better(real_data: Callable[[str], Path], 
     assert target["verdict"]["outcome"] == "better"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("recipe", [{}], ids=["defaults"], scope="module")
+@every_recipe
 def test_secom_is_never_called_usable(real_data: Callable[[str], Path], processed: Processed) -> None:
     """Nine failures and a lucky AUC: the verdict is no_signal or not_judged, and shows the interval."""
     _, result = processed(real_data("secom_first70"))

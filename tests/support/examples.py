@@ -4,9 +4,6 @@ from typing import Any
 
 from hypothesis import settings
 
-THOROUGH = "thorough"
-settings.register_profile(THOROUGH, max_examples=10 * settings.default.max_examples)
-
 
 def examples(number: int, **more: Any) -> settings:
     """Return the settings of a property test that draws `number` examples by default, without a limit on their time."""

@@ -60,11 +60,18 @@ def test_true_iso_dates_stay_as_they_are(upload, weeks):
 
 
 @pytest.mark.fault(56)
-@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S"])
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "  %d-%m-%Y %H:%M:%S"])
 def test_points_and_dashes_are_read(upload, form):
     """Points are day first wherever they are written; dashes are decided like slashes."""
     times = [*WEEK, *moments((2, 23), hour=14)]
     assert upload.times(upload.read(in_form(times, form))) == times
+
+
+@pytest.mark.fault(55)
+def test_blanks_after_a_date_hide_no_swap(upload):
+    """The evidence is counted on the dates without them."""
+    padded = [(vehicle, f"{date} ") for vehicle, date in in_form(WEEK, SWAPPED)]
+    assert upload.times(upload.read(padded)) == WEEK
 
 
 @pytest.mark.fault(56)
