@@ -60,7 +60,7 @@ def test_true_iso_dates_stay_as_they_are(upload, weeks):
 
 
 @pytest.mark.fault(56)
-@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "  %d-%m-%Y %H:%M:%S"])
+@pytest.mark.parametrize("form", ["%d.%m.%Y %H:%M:%S", "%d-%m-%Y %H:%M:%S", "  %m-%d-%Y %H:%M:%S"])
 def test_points_and_dashes_are_read(upload, form):
     """Points are day first wherever they are written; dashes are decided like slashes."""
     times = [*WEEK, *moments((2, 23), hour=14)]
