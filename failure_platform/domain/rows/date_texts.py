@@ -129,8 +129,13 @@ def with_sign(rows: ibis.Table, name: str) -> ibis.Table:
     return rows.filter(SIGNS[name](rows.DATA)).limit(1)
 
 
-def in_year(text: Any) -> Any:
-    """Return whether a text may be an ISO date, which begins with the four figures of a year; others have two."""
+def in_form(rows: ibis.Table, iso: bool) -> ibis.Table:
+    """Return those of `rows` (KNR, DATA: texts) whose date may be an ISO date, or the others; none without a date."""
+    return rows.filter(_in_year(rows.DATA) == iso)
+
+
+def _in_year(text: Any) -> Any:
+    """Return whether a text begins as an ISO date, with the four figures of a year; other forms have two at most."""
     return _character(text, 2).between("0", "9") & _character(text, 3).between("0", "9")
 
 
@@ -150,7 +155,7 @@ SIGNS: Mapping[str, Callable[[Any], Any]] = MappingProxyType(
         ),
         "not_iso": lambda text: ~full_match(text, _ISO),
         # The first condition follows from the second, and of most files it takes a quarter of the time.
-        "other_form": lambda text: ~text.startswith("202") & ~in_year(text),
+        "other_form": lambda text: ~text.startswith("202") & ~_in_year(text),
     }
 )
 """What a single date can prove about the column, as conditions of its text."""

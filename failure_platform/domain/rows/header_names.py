@@ -19,8 +19,6 @@ def same_name(text: str) -> str:
     """Return the form in which header names are compared: without accents, format characters and outer blanks, case
     folded, any blanks and line ends inside as one blank.
     """
-    if text.isascii() and text.isalnum():
-        return text.casefold()
     signs = (sign for sign in unicodedata.normalize("NFKD", text) if unicodedata.category(sign) not in ("Mn", "Cf"))
     return " ".join("".join(signs).split()).casefold()
 

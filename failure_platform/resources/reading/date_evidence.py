@@ -15,7 +15,7 @@ from failure_platform.domain.rows.clocks import Clock, check_clock
 from failure_platform.domain.rows.date_texts import (
     clock,
     evidence,
-    in_year,
+    in_form,
     iso_evidence,
     signs,
     with_sign,
@@ -23,6 +23,7 @@ from failure_platform.domain.rows.date_texts import (
 from failure_platform.domain.rows.dates import AS_WRITTEN, DateReading, DateRule, Evidence, decide, decide_iso
 
 _FIRST_ROWS = 20_000
+_FIRST = f"SELECT * FROM dated LIMIT {_FIRST_ROWS}"
 _ROWS = ibis.table({"KNR": "string", "DATA": "string"}, name="dated")
 
 
@@ -34,11 +35,11 @@ def date_reading(con: duckdb.DuckDBPyConnection, kind: str, rows: str, rule: Dat
     """
     con.execute(f"CREATE OR REPLACE TEMP VIEW dated AS {rows}")
     found = _Signs(con)
-    if found.has("other_form") and (in_other := _evidence(con, _form_sql(iso=False))).dates:
+    if found.has("other_form") and (in_other := _evidence(con, _sql(in_form, False))).dates:
         # One unambiguous day is evidence for all ISO dates; without one, all are counted.
-        iso = _evidence(con, _sign_sql("clear_day"))
+        iso = _evidence(con, _sql(with_sign, "clear_day"))
         if not iso.dates:
-            iso = _evidence(con, _form_sql(iso=True))
+            iso = _evidence(con, _sql(in_form, True))
         reading, words = decide(kind, in_other, iso, rule)
     elif found.has("clear_day"):
         reading, words = AS_WRITTEN, "ISO"
@@ -46,7 +47,7 @@ def date_reading(con: duckdb.DuckDBPyConnection, kind: str, rows: str, rule: Dat
         reading, words = decide_iso(_iso_evidence(con, found))
     if not reading.iso_swapped and found.has("clear_clock"):
         return reading, words
-    return check_clock(kind, Clock(**_first_row(con, _clock_sql(reading))), reading, words, rule)
+    return check_clock(kind, Clock(**_first_row(con, _sql(clock, reading))), reading, words, rule)
 
 
 class _Signs:
@@ -58,10 +59,9 @@ class _Signs:
         self.complete = self._first["rows"] < _FIRST_ROWS
 
     def has(self, name: str) -> bool:
-        return bool(self._first[name]) or (not self.complete and bool(self._con.execute(_sign_sql(name)).fetchall()))
-
-
-_FIRST = f"SELECT * FROM dated LIMIT {_FIRST_ROWS}"
+        return bool(self._first[name]) or (
+            not self.complete and bool(self._con.execute(_sql(with_sign, name)).fetchall())
+        )
 
 
 def _iso_evidence(con: duckdb.DuckDBPyConnection, found: _Signs) -> Evidence:
@@ -88,20 +88,5 @@ def _first_row(con: duckdb.DuckDBPyConnection, query: str) -> dict[str, Any]:
 
 
 @cache
-def _sql(query: Callable[[ibis.Table], ibis.Table]) -> str:
-    return str(ibis.to_sql(query(_ROWS), dialect="duckdb"))
-
-
-@cache
-def _clock_sql(reading: DateReading) -> str:
-    return str(ibis.to_sql(clock(_ROWS, reading), dialect="duckdb"))
-
-
-@cache
-def _sign_sql(name: str) -> str:
-    return str(ibis.to_sql(with_sign(_ROWS, name), dialect="duckdb"))
-
-
-@cache
-def _form_sql(*, iso: bool) -> str:
-    return str(ibis.to_sql(_ROWS.filter(in_year(_ROWS.DATA) == iso), dialect="duckdb"))
+def _sql(query: Callable[..., ibis.Table], *arguments: Any) -> str:
+    return str(ibis.to_sql(query(_ROWS, *arguments), dialect="duckdb"))
